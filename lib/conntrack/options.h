@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/time.h"
+#include "packet/parse.h"
+
+#include <array>
+#include <cstdint>
+
+namespace ravelin {
+
+/// netfilter's tcp_conntrack states, in its order.
+enum class TcpPhase : uint8_t {
+    None,
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait,
+    CloseWait,
+    LastAck,
+    TimeWait,
+    Close,
+    SynSent2,
+    Count
+};
+inline constexpr size_t kTcpPhaseCount = static_cast<size_t>(TcpPhase::Count);
+
+/// Every timeout of connection tracking. Defaults are those of profile `strict` (design.md,
+/// section 4); where nothing is said there they are Linux 6.18's.
+struct Timeouts {
+    Duration udp_unreplied = 30s;
+    Duration udp_replied = 180s;
+    Duration icmp = 30s;
+    Duration icmpv6 = 30s;
+    Duration generic = 600s;
+    Duration gre_unreplied = 30s;
+    Duration gre_replied = 180s;
+    Duration tcp_syn_sent = 120s;
+    Duration tcp_syn_recv = 60s;
+    Duration tcp_established = 5 * 24h;
+    Duration tcp_fin_wait = 120s;
+    Duration tcp_close_wait = 60s;
+    Duration tcp_last_ack = 30s;
+    Duration tcp_time_wait = 120s;
+    Duration tcp_close = 10s;
+    Duration tcp_syn_sent2 = 120s;
+    Duration tcp_retransmission = 300s;  ///< max_retrans
+    Duration tcp_unacknowledged = 300s;
+    bool operator==(const Timeouts&) const noexcept = default;
+
+    [[nodiscard]] Duration tcp(TcpPhase phase) const noexcept;
+};
+
+/// Every knob of connection tracking; a profile is a set of values.
+struct TrackingOptions {
+    Timeouts timeouts{};
+    ParseOptions parse{};
+    QuoteOptions quote{};
+
+    // UDP
+    uint32_t udp_assured_packets = 3;  ///< ASSURED from this packet, one each way at least; 0: the
+                                       ///< kernel's rule (traffic later than 2 s after the start)
+    // ICMP queries
+    bool icmp_end_when_answered = true;  ///< the entry ends when every request is answered
+    bool icmp_obsolete_queries = false;  ///< timestamp, information and address mask may open
+    // ICMP errors
+    bool icmp_error_known_codes_only = true;   ///< no redirect, no source quench, known codes only
+    bool icmp_error_check_sequence = true;     ///< the quoted TCP sequence lies in the window
+    bool icmp_error_check_mtu = true;          ///< a next-hop MTU that can be
+    bool icmp_error_ends_unanswered = true;    ///< ends SYN_SENT and UNREPLIED
+    // TCP
+    bool tcp_loose = false;            ///< mid-stream packets may open a connection
+    bool tcp_be_liberal = false;       ///< out-of-window packets pass, but RST never
+    bool tcp_ignore_invalid_rst = false;
+    bool tcp_rst_exact = true;         ///< only an RST at exactly the next sequence number closes
+    bool tcp_simultaneous_open = false;
+    uint8_t tcp_max_retransmissions = 3;
+
+    bool operator==(const TrackingOptions&) const noexcept = default;
+
+    static TrackingOptions strict();
+    static TrackingOptions linux_profile();
+};
+
+}  // namespace ravelin

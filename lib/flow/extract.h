@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "flow/hash.h"
+#include "packet/headers.h"
+
+#include <cstdint>
+
+namespace ravelin {
+
+/// Builds the identity of packets: key, its hash, and the steering hash.
+class FlowExtractor {
+  public:
+    explicit FlowExtractor(const HashSecret& secret) noexcept : hash_{secret} {}
+
+    /// `l3` points at the IP header that `headers` describes; `wire` is the wire that the packet
+    /// came in on. For an ICMP error call it with the quoted packet: the owner of an error is the
+    /// owner of what it quotes, and `swapped` then is the quoted packet's direction.
+    void extract(const Headers& headers, const uint8_t* l3, uint8_t wire, FlowId& id) const noexcept;
+
+    /// A number that names a connection for as long as it lives, below 2^53 so that JSON carries it.
+    [[nodiscard]] uint64_t connection_id(const FlowKey& key, uint32_t created_tick,
+                                         uint32_t index) const noexcept;
+    [[nodiscard]] const KeyedHash& hash() const noexcept { return hash_; }
+
+  private:
+    KeyedHash hash_;
+    SteeringHash steering_;
+};
+
+}  // namespace ravelin

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/keyed_hash.h"
+#include "flow/key.h"
+
+#include <array>
+#include <cstdint>
+
+namespace ravelin {
+
+/// Keyed hash of a connection's key; spreads over all 32 bits.
+[[nodiscard]] inline uint32_t hash_key(const KeyedHash& hash, const FlowKey& key) noexcept {
+    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&key));
+    uint32_t rest = 0;
+    std::memcpy(&rest, reinterpret_cast<const uint8_t*>(&key) + 16, sizeof rest);
+    return static_cast<uint32_t>(hash(first, _mm_cvtsi32_si128(static_cast<int>(rest))));
+}
+
+/// Keyed digest of two IPv6 addresses, which stands in the key in their place.
+[[nodiscard]] inline uint64_t digest_ipv6(const KeyedHash& hash, const Ipv6Ends& ends) noexcept {
+    return hash(_mm_loadu_si128(reinterpret_cast<const __m128i*>(ends.low.data())),
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(ends.high.data())));
+}
+
+/// The Toeplitz hash that a card computes over source and destination address with the symmetric
+/// key 6d:5a repeated (Woo & Park 2012), for both families.
+///
+/// A key of period 16 bits makes Toeplitz a function of the exclusive or of all 16-bit words, so
+/// that software needs two table look-ups and agrees with the card. Such a key is no secret
+/// (threats T54): it spreads load, it protects nothing.
+class SteeringHash {
+  public:
+    SteeringHash() noexcept;
+
+    [[nodiscard]] uint32_t ipv4(const uint8_t* source, const uint8_t* destination) const noexcept {
+        return of_fold(fold(source, 4) ^ fold(destination, 4));
+    }
+    [[nodiscard]] uint32_t ipv6(const uint8_t* source, const uint8_t* destination) const noexcept {
+        return of_fold(fold(source, 16) ^ fold(destination, 16));
+    }
+
+    /// The key to program into a card; 52 bytes serve every card that DPDK 22.11 knows.
+    static std::array<uint8_t, 52> card_key() noexcept;
+
+  private:
+    static uint16_t fold(const uint8_t* bytes, int length) noexcept {
+        if (length == 4) {
+            uint32_t word = 0;
+            std::memcpy(&word, bytes, 4);
+            return static_cast<uint16_t>(word ^ (word >> 16));
+        }
+        uint64_t words[2] = {};
+        std::memcpy(words, bytes, 16);
+        uint64_t all = words[0] ^ words[1];
+        all ^= all >> 32;
+        return static_cast<uint16_t>(all ^ (all >> 16));
+    }
+    [[nodiscard]] uint32_t of_fold(uint32_t folded) const noexcept {
+        return by_first_byte_[folded & 0xff] ^ by_second_byte_[(folded >> 8) & 0xff];
+    }
+
+    std::array<uint32_t, 256> by_first_byte_{};
+    std::array<uint32_t, 256> by_second_byte_{};
+};
+
+/// Which worker owns a steering hash: the same indirection table as the card's.
+class Indirection {
+  public:
+    static constexpr uint32_t kSize = 512;
+    /// Spreads evenly over `workers` (1 to 255).
+    explicit Indirection(uint32_t workers) noexcept {
+        for (uint32_t i = 0; i < kSize; ++i)
+            owner_[i] = static_cast<uint8_t>(i % workers);
+    }
+    [[nodiscard]] uint8_t owner(uint32_t steering_hash) const noexcept {
+        return owner_[steering_hash % kSize];
+    }
+
+  private:
+    std::array<uint8_t, kSize> owner_{};
+};
+
+}  // namespace ravelin

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/time.h"
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+
+namespace ravelin {
+
+/// Most packets that one poll takes.
+inline constexpr uint32_t kBurstSize = 64;
+
+/// One received packet, as the edge hands it over. `data` is contiguous and whole: the edge joins
+/// segments first (ADR 8), or sets `too_long` when it can't, and then data holds the first segment.
+struct Frame {
+    void* buffer = nullptr;         ///< the edge's handle (an rte_mbuf), opaque to the pipeline
+    const uint8_t* data = nullptr;  ///< from the Ethernet header
+    uint32_t length = 0;
+    uint8_t port = 0;               ///< index of the port it came in on
+    bool l4_checksum_good = false;  ///< the card verified it
+    bool too_long = false;
+    uint8_t reserved = 0;
+};
+static_assert(sizeof(Frame) == 24);
+
+/// Where a worker gets packets from and where they go: real ports, a capture, or a test's arrays.
+///
+/// A source is one (port, queue) pair that this worker polls. transmit() takes the first n buffers
+/// of the list and returns n; the rest stays the caller's. release() takes all. An Io may have
+/// `void observe(const Packet&)`, which is called with every packet once its fate is decided and
+/// before it is transmitted or released (replay uses it; a worker without it pays nothing).
+template <class T>
+concept PacketIo = requires(T io, uint32_t source, std::span<Frame, kBurstSize> frames,
+                            uint8_t port, std::span<void*> buffers) {
+    { io.source_count() } noexcept -> std::same_as<uint32_t>;
+    { io.receive(source, frames) } noexcept -> std::same_as<uint32_t>;
+    { io.transmit(port, buffers) } noexcept -> std::same_as<uint32_t>;
+    { io.release(buffers) } noexcept -> std::same_as<void>;
+};
+
+/// The only source of time for a worker. It may stand still, it never goes back.
+template <class T>
+concept TimeSource = requires(T clock) {
+    { clock.now() } noexcept -> std::same_as<Instant>;
+};
+
+}  // namespace ravelin

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "conntrack/record.h"
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+namespace ravelin {
+
+/// A question from management to one worker. Management owns the object and everything it points
+/// to, posts its address, and may touch it again only when `done` is true.
+struct Request {
+    enum class Kind : uint8_t {
+        Dump,   ///< copy connections into `out`, starting at entry `cursor`
+        Flush,  ///< end every connection (EndReason::Operator)
+        Ping,   ///< nothing: done means that an iteration has passed
+    } kind = Kind::Ping;
+
+    std::span<FlowRecord> out{};
+    uint32_t cursor = 0;   ///< in: entry to start at; out: where to go on
+    uint32_t written = 0;  ///< out: records written to `out`
+    bool at_end = false;   ///< out: no entries are left
+
+    std::atomic<bool> done{false};
+};
+
+}  // namespace ravelin
