@@ -67,18 +67,22 @@ class SteeringHash {
 /// Which worker owns a steering hash: the same indirection table as the card's.
 class Indirection {
   public:
-    static constexpr uint32_t kSize = 512;
-    /// Spreads evenly over `workers` (1 to 255).
-    explicit Indirection(uint32_t workers) noexcept {
-        for (uint32_t i = 0; i < kSize; ++i)
-            owner_[i] = static_cast<uint8_t>(i % workers);
+    static constexpr uint32_t kMaxSize = 512;
+
+    /// Spreads evenly over `workers` (1 to 255). `size` is the smallest table among the cards, a
+    /// power of two up to kMaxSize; a card with a larger one gets this one repeated.
+    explicit Indirection(uint32_t workers, uint32_t size = 128) noexcept : mask_{size - 1} {
+        for (uint32_t i = 0; i < kMaxSize; ++i)
+            owner_[i] = static_cast<uint8_t>((i & mask_) % workers);
     }
     [[nodiscard]] uint8_t owner(uint32_t steering_hash) const noexcept {
-        return owner_[steering_hash % kSize];
+        return owner_[steering_hash & mask_];
     }
+    [[nodiscard]] uint32_t size() const noexcept { return mask_ + 1; }
 
   private:
-    std::array<uint8_t, kSize> owner_{};
+    uint32_t mask_;
+    std::array<uint8_t, kMaxSize> owner_{};
 };
 
 }  // namespace ravelin

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "base/check.h"
+#include "base/page_array.h"
 
 #include <immintrin.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 
 namespace ravelin {
 
@@ -21,7 +19,7 @@ namespace ravelin {
 /// from the signature) and counts itself in the overflow counter of each bucket that it passed; a
 /// look-up follows the sequence only while that counter is not 0. Erasing counts down again, so
 /// that there are no grave stones and nothing is ever rehashed (the scheme of Facebook's F14).
-/// At the load that capacity allows (7/8 at most), nine of ten look-ups touch one line.
+/// A full table has six keys in a bucket on average, so that most look-ups touch one line.
 ///
 ///     struct Bucket { uint16_t signature[8]; uint32_t index[8]; uint8_t used, overflow; pad };
 ///
@@ -71,7 +69,7 @@ class FlowTable {
 
     [[nodiscard]] uint32_t size() const noexcept { return size_; }
     [[nodiscard]] uint32_t bucket_count() const noexcept { return bucket_count_; }
-    [[nodiscard]] size_t memory_bytes() const noexcept { return bucket_count_ * sizeof(Bucket); }
+    [[nodiscard]] size_t memory_bytes() const noexcept { return buckets_.bytes(); }
 
   private:
     struct alignas(64) Bucket {
@@ -102,7 +100,7 @@ class FlowTable {
     uint32_t bucket_count_;
     uint32_t stride_limit_;
     uint32_t size_ = 0;
-    std::unique_ptr<Bucket[]> buckets_;
+    PageArray<Bucket> buckets_;
 };
 
 }  // namespace ravelin

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/page_array.h"
 #include "base/time.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace ravelin {
 
@@ -15,8 +16,8 @@ namespace ravelin {
 /// Theory of operation: four levels of 256 slots; level 0 has one tick per slot, each next level
 /// 256 times that. A slot is a list of 64-byte chunks that hold indices one after the other, so
 /// that firing a slot reads memory in order and the entries behind the indices can be prefetched.
-/// Disarming moves the slot's last index into the gap, so that the number of chunks is bounded by
-/// capacity / 14 + slots and nothing is allocated after construction.
+/// Disarming moves the slot's last index into the gap, so that only a slot's first chunk is ever
+/// partly filled: the number of chunks is bounded and nothing is allocated after construction.
 ///
 /// The wheel is lazy: a deadline that moves later isn't told to it. When a slot fires, advance()
 /// asks for the index's deadline and puts it where it belongs now. Only a deadline that moves
@@ -35,20 +36,90 @@ class Wheel {
     [[nodiscard]] bool armed(uint32_t index) const noexcept { return place_[index] != kNone; }
     [[nodiscard]] uint32_t size() const noexcept { return size_; }
 
-    /// Handles indices whose slot has come, at most `budget` of them; what is left comes first next
-    /// time. `prefetch(index)` is called some indices ahead. `deadline(index)` returns the current
+    /// Handles indices whose slot has come, at most `budget` of them, and steps over at most
+    /// `budget` empty slots; what is left comes first next time.
+    ///
+    /// `prefetch(index)` is called some indices ahead. `deadline(index)` returns the current
     /// deadline: later than the wheel's time means "not yet" and the index is put there; otherwise
     /// it is taken out of the wheel and `expired(index)` is called, which may arm and disarm.
     /// Returns how many indices were handled.
     template <class Prefetch, class Deadline, class Expired>
     uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Deadline&& deadline,
-                     Expired&& expired) noexcept;
+                     Expired&& expired) noexcept {
+        uint32_t handled = 0;
+        for (uint32_t steps = 0; !now.before(current_) && steps < budget; ++steps) {
+            for (uint32_t level = first_level_due(); level < kLevels; --level) {
+                const uint32_t slot = slot_of(level, current_);
+                uint32_t prefetched = 0;
+                while (heads_[slot] != kNone) {
+                    if (handled == budget) return handled;
+                    if (prefetched == 0) prefetched = prefetch_chunk(heads_[slot], prefetch);
+                    --prefetched;
+                    ++handled;
+                    const uint32_t index = pop(slot);
+                    const Tick due = deadline(index);
+                    if (current_.before(due)) {
+                        arm(index, due);
+                    } else {
+                        expired(index);
+                    }
+                }
+                if (level == 0) break;
+            }
+            step(now);
+        }
+        return handled;
+    }
 
-    /// How many ticks the wheel is behind `now` because of the budget.
-    [[nodiscard]] uint32_t lag(Tick now) const noexcept;
-    [[nodiscard]] size_t memory_bytes() const noexcept;
+    /// How many ticks the wheel is behind `now` because of the budget; 0 when it is up to date.
+    [[nodiscard]] uint32_t lag(Tick now) const noexcept {
+        return now.before(current_) ? 0 : static_cast<uint32_t>(now.since(current_)) + 1;
+    }
+    [[nodiscard]] size_t memory_bytes() const noexcept { return place_.bytes() + chunks_.bytes(); }
 
-    // ... (private part by the implementation)
+  private:
+    static constexpr uint32_t kLevels = 4;
+    static constexpr uint32_t kSlots = 256;
+    static constexpr uint32_t kPerChunk = 14;
+
+    struct alignas(64) Chunk {
+        uint32_t next = kNone;  ///< of the slot's list, or of the free list
+        uint16_t slot = 0;
+        uint16_t count = 0;
+        std::array<uint32_t, kPerChunk> index{};
+    };
+    static_assert(sizeof(Chunk) == 64);
+
+    static uint32_t slot_of(uint32_t level, Tick tick) noexcept {
+        return level * kSlots + (tick.value() >> (8 * level)) % kSlots;
+    }
+    /// The highest level whose slot begins at the current tick.
+    [[nodiscard]] uint32_t first_level_due() const noexcept {
+        const uint32_t tick = current_.value();
+        if (tick % (1U << 8) != 0) return 0;
+        if (tick % (1U << 16) != 0) return 1;
+        return tick % (1U << 24) != 0 ? 2 : 3;
+    }
+    template <class Prefetch>
+    uint32_t prefetch_chunk(uint32_t chunk, Prefetch&& prefetch) noexcept {
+        const Chunk& ahead = chunks_[chunk];
+        for (uint32_t i = 0; i < ahead.count; ++i)
+            prefetch(ahead.index[i]);
+        return ahead.count;
+    }
+    void push(uint32_t slot, uint32_t index) noexcept;
+    uint32_t pop(uint32_t slot) noexcept;
+    void shrink(uint32_t slot) noexcept;
+    /// To the next tick that can hold anything, but not past now + 1.
+    void step(Tick now) noexcept;
+
+    Tick current_;  ///< the next tick to handle
+    uint32_t size_ = 0;
+    uint32_t free_chunk_ = kNone;
+    std::array<uint32_t, kLevels> level_size_{};
+    std::array<uint32_t, size_t{kLevels} * kSlots> heads_{};
+    PageArray<uint32_t> place_;  ///< by index: chunk * 16 + position, or kNone
+    PageArray<Chunk> chunks_;
 };
 
 }  // namespace ravelin
