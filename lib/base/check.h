@@ -6,7 +6,8 @@
 
 namespace ravelin {
 
-/// Ends the program with the broken expression. A failed check is a bug in Ravelin, never bad input.
+/// Ends the program with the broken expression. A failed check is a bug in Ravelin, never bad
+/// input.
 [[noreturn]] inline void check_failed(const char* expression, const char* file, int line) noexcept {
     std::fprintf(stderr, "%s:%d: CHECK failed: %s\n", file, line, expression);
     std::abort();

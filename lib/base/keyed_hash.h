@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <immintrin.h>
-
 #include <array>
 #include <cstdint>
+#include <immintrin.h>
 
 namespace ravelin {
 
@@ -43,7 +42,7 @@ class KeyedHash {
     }
 
     __m128i whitening_;
-    std::array<__m128i, 3> round_keys_;
+    __m128i round_keys_[3];  // std::array would drop the type's alignment attribute
 };
 
 }  // namespace ravelin

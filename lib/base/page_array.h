@@ -3,12 +3,11 @@
 
 #include "base/check.h"
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <sys/mman.h>
 #include <type_traits>
 
 namespace ravelin {

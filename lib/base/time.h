@@ -23,7 +23,8 @@ struct AppClock {
 using Instant = AppClock::time_point;
 using Duration = AppClock::duration;
 
-using namespace std::chrono_literals;  // NOLINT(google-global-names-in-headers): 30s is the house style
+using namespace std::chrono_literals;  // NOLINT(google-global-names-in-headers): 30s is the house
+                                       // style
 
 /// Resolution of every timeout: nothing expires early, nothing more than one tick late.
 inline constexpr Duration kTick = 10ms;

@@ -16,8 +16,8 @@ inline constexpr uint8_t kUsed = 0x01;             ///< the entry holds a connec
 inline constexpr uint8_t kOriginalSwapped = 0x02;  ///< the opener is the key's second end
 inline constexpr uint8_t kSeenReply = 0x04;        ///< netfilter IPS_SEEN_REPLY
 inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
-inline constexpr uint8_t kFromInside = 0x10;       ///< the opener sits behind the wire's inside port
-inline constexpr uint8_t kPickedUp = 0x20;         ///< TCP taken up in mid-stream
+inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
+inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
 }  // namespace connection_flag
 
 /// One tracked connection: two cache lines.
@@ -28,17 +28,17 @@ inline constexpr uint8_t kPickedUp = 0x20;         ///< TCP taken up in mid-stre
 struct alignas(64) Connection {
     // first line
     FlowKey key{};
-    uint32_t hash = 0;                   ///< so that deleting needs no hashing
-    Tick deadline{};                     ///< when it ends unless renewed
-    uint8_t state = 0;                   ///< of the protocol's tracker
-    uint8_t flags = 0;                   ///< connection_flag
-    uint16_t rule = 0;                   ///< which rule allowed it; Policy::kDefaultRule: the default
-    std::array<uint64_t, 2> packets{};   ///< by Direction
-    std::array<uint64_t, 2> bytes{};     ///< IP length, as nf_conntrack_acct counts
+    uint32_t hash = 0;  ///< so that deleting needs no hashing
+    Tick deadline{};    ///< when it ends unless renewed
+    uint8_t state = 0;  ///< of the protocol's tracker
+    uint8_t flags = 0;  ///< connection_flag
+    uint16_t rule = 0;  ///< which rule allowed it; Policy::kDefaultRule: the default
+    std::array<uint64_t, 2> packets{};  ///< by Direction
+    std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
     // second line
     Tick created{};
-    Tick armed{};                        ///< where the wheel has it: no later than the deadline
-    uint16_t policy_generation = 0;      ///< of the policy that allowed it
+    Tick armed{};                    ///< where the wheel has it: no later than the deadline
+    uint16_t policy_generation = 0;  ///< of the policy that allowed it
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }

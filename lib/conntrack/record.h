@@ -27,7 +27,7 @@ inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::Count);
 /// A plain copy of one connection, in the opener's view: what leaves a shard for management.
 struct FlowRecord {
     uint64_t id = 0;
-    Address source{};       ///< of the original direction
+    Address source{};  ///< of the original direction
     Address destination{};
     uint16_t source_port = 0;       ///< ICMP query: identifier
     uint16_t destination_port = 0;  ///< ICMP query: request type << 8 | code

@@ -85,9 +85,9 @@ void FlowExtractor::extract(const Headers& headers, const uint8_t* l3, uint8_t w
 
 uint64_t FlowExtractor::connection_id(const FlowKey& key, uint32_t created_tick,
                                       uint32_t index) const noexcept {
-    const uint64_t name = hash_(_mm_set_epi32(static_cast<int>(hash_key(hash_, key)),
-                                              static_cast<int>(created_tick),
-                                              static_cast<int>(index), 1));
+    const uint64_t name =
+        hash_(_mm_set_epi32(static_cast<int>(hash_key(hash_, key)), static_cast<int>(created_tick),
+                            static_cast<int>(index), 1));
     return name >> 11;
 }
 

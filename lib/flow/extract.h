@@ -16,9 +16,11 @@ class FlowExtractor {
     /// `l3` points at the IP header that `headers` describes; `wire` is the wire that the packet
     /// came in on. For an ICMP error call it with the quoted packet: the owner of an error is the
     /// owner of what it quotes, and `swapped` then is the quoted packet's direction.
-    void extract(const Headers& headers, const uint8_t* l3, uint8_t wire, FlowId& id) const noexcept;
+    void extract(const Headers& headers, const uint8_t* l3, uint8_t wire,
+                 FlowId& id) const noexcept;
 
-    /// A number that names a connection for as long as it lives, below 2^53 so that JSON carries it.
+    /// A number that names a connection for as long as it lives, below 2^53 so that JSON carries
+    /// it.
     [[nodiscard]] uint64_t connection_id(const FlowKey& key, uint32_t created_tick,
                                          uint32_t index) const noexcept;
     [[nodiscard]] const KeyedHash& hash() const noexcept { return hash_; }

@@ -7,7 +7,8 @@ namespace {
 
 constexpr uint16_t kPattern = 0x6d5a;
 
-/// The 32 key bits that Toeplitz adds for input bit `position` (counted from the first on the wire).
+/// The 32 key bits that Toeplitz adds for input bit `position` (counted from the first on the
+/// wire).
 constexpr uint32_t window(uint32_t position) noexcept {
     uint32_t bits = 0;
     for (uint32_t i = 0; i < 32; ++i) {

@@ -47,10 +47,10 @@ struct Ipv6Ends {
 /// What steering, look-up and tracking need to know about one packet.
 struct FlowId {
     FlowKey key{};
-    uint32_t hash = 0;            ///< keyed hash of the key: bucket and signature
-    uint32_t steering_hash = 0;   ///< symmetric hash of the addresses, equal to the card's RSS hash
-    bool swapped = false;         ///< the packet goes from the second end to the first
-    Ipv6Ends ipv6{};              ///< set for IPv6 only
+    uint32_t hash = 0;           ///< keyed hash of the key: bucket and signature
+    uint32_t steering_hash = 0;  ///< symmetric hash of the addresses, equal to the card's RSS hash
+    bool swapped = false;        ///< the packet goes from the second end to the first
+    Ipv6Ends ipv6{};             ///< set for IPv6 only
 };
 
 }  // namespace ravelin

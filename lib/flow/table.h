@@ -3,11 +3,10 @@
 
 #include "base/page_array.h"
 
-#include <immintrin.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <immintrin.h>
 
 namespace ravelin {
 
@@ -39,8 +38,7 @@ class FlowTable {
     [[nodiscard]] uint32_t candidate(uint32_t hash) const noexcept {
         const Bucket& bucket = buckets_[first(hash)];
         const uint32_t matches = match(bucket, signature(hash));
-        return matches == 0 ? kNone
-                            : bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
+        return matches == 0 ? kNone : bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
     }
 
     /// The index for which `same(index)` holds, or kNone.
@@ -52,7 +50,8 @@ class FlowTable {
             const Bucket& bucket = buckets_[position];
             for (uint32_t matches = match(bucket, wanted); matches != 0;
                  matches &= matches - 1, matches &= matches - 1) {
-                const uint32_t index = bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
+                const uint32_t index =
+                    bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
                 if (same(index)) return index;
             }
             if (bucket.overflow == 0) return kNone;
@@ -75,8 +74,8 @@ class FlowTable {
     struct alignas(64) Bucket {
         std::array<uint16_t, 8> signature{};
         std::array<uint32_t, 8> index{};
-        uint8_t used = 0;       ///< bit i: slot i is taken
-        uint8_t overflow = 0;   ///< keys that passed this bucket by; sticks at 255
+        uint8_t used = 0;      ///< bit i: slot i is taken
+        uint8_t overflow = 0;  ///< keys that passed this bucket by; sticks at 255
         std::array<uint8_t, 14> reserved{};
     };
     static_assert(sizeof(Bucket) == 64);
@@ -93,7 +92,8 @@ class FlowTable {
     static uint32_t match(const Bucket& bucket, uint16_t wanted) noexcept {
         const __m128i signatures =
             _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.signature.data()));
-        const __m128i equal = _mm_cmpeq_epi16(signatures, _mm_set1_epi16(static_cast<short>(wanted)));
+        const __m128i equal =
+            _mm_cmpeq_epi16(signatures, _mm_set1_epi16(static_cast<short>(wanted)));
         return static_cast<uint32_t>(_mm_movemask_epi8(equal)) & _pdep_u32(bucket.used, 0x5555U);
     }
 

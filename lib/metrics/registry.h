@@ -20,8 +20,8 @@ struct MetricInfo {
 };
 
 struct HistogramValue {
-    std::vector<double> upper_bounds;      ///< without +Inf
-    std::vector<uint64_t> cumulative;      ///< one per bound, then +Inf
+    std::vector<double> upper_bounds;  ///< without +Inf
+    std::vector<uint64_t> cumulative;  ///< one per bound, then +Inf
     double sum = 0;
 };
 

@@ -34,16 +34,21 @@ static_assert(sizeof(Frame) == 24);
 template <class T>
 concept PacketIo = requires(T io, uint32_t source, std::span<Frame, kBurstSize> frames,
                             uint8_t port, std::span<void*> buffers) {
-    { io.source_count() } noexcept -> std::same_as<uint32_t>;
-    { io.receive(source, frames) } noexcept -> std::same_as<uint32_t>;
-    { io.transmit(port, buffers) } noexcept -> std::same_as<uint32_t>;
-    { io.release(buffers) } noexcept -> std::same_as<void>;
+    { io.source_count() }
+    noexcept->std::same_as<uint32_t>;
+    { io.receive(source, frames) }
+    noexcept->std::same_as<uint32_t>;
+    { io.transmit(port, buffers) }
+    noexcept->std::same_as<uint32_t>;
+    { io.release(buffers) }
+    noexcept->std::same_as<void>;
 };
 
 /// The only source of time for a worker. It may stand still, it never goes back.
 template <class T>
 concept TimeSource = requires(T clock) {
-    { clock.now() } noexcept -> std::same_as<Instant>;
+    { clock.now() }
+    noexcept->std::same_as<Instant>;
 };
 
 }  // namespace ravelin

@@ -15,11 +15,11 @@ namespace ravelin {
 struct WorkerLink {
     explicit WorkerLink(uint32_t event_capacity = 16384) : events{event_capacity} {}
 
-    WorkerCounters counters;          ///< worker writes, management reads
-    SpscRing<Request*> requests{64};  ///< management to worker
-    SpscRing<FlowEvent> events;       ///< worker to management
+    WorkerCounters counters;                 ///< worker writes, management reads
+    SpscRing<Request*> requests{64};         ///< management to worker
+    SpscRing<FlowEvent> events;              ///< worker to management
     std::atomic<bool> events_wanted{false};  ///< somebody listens; otherwise no event is built
-    uint32_t capacity = 0;            ///< connections that the worker's table holds
+    uint32_t capacity = 0;                   ///< connections that the worker's table holds
 };
 
 }  // namespace ravelin

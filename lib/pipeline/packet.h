@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "conntrack/related.h"
 #include "conntrack/tracker.h"
 #include "flow/key.h"
 #include "packet/drop_reason.h"
@@ -16,19 +15,20 @@ enum class Action : uint8_t { Pending, Forward, Drop, HandOff };
 
 /// One packet and everything that was learned about it. Each field names the stage that writes it.
 struct Packet {
-    Frame frame{};                          ///< receive
-    Headers headers{};                      ///< parse
-    FlowId id{};                            ///< parse; of the quoted packet for an ICMP error
-    QuotedError quoted{};                   ///< parse, ICMP errors only
-    uint32_t candidate = UINT32_MAX;        ///< track: connection to look at first
-    uint64_t flow = 0;                      ///< track: id of its connection, 0: none
-    Action action = Action::Pending;        ///< any stage
-    DropReason reason = DropReason::None;   ///< with Drop
-    CtClass ct_class = CtClass::None;       ///< parse (None, Invalid, Untracked), track
+    Frame frame{};                              ///< receive
+    Headers headers{};                          ///< parse
+    FlowId id{};                                ///< parse; of the quoted packet for an ICMP error
+    uint32_t quoted_sequence = 0;               ///< parse, ICMP errors only: TCP sequence quoted
+    uint32_t candidate = UINT32_MAX;            ///< track: connection to look at first
+    uint64_t flow = 0;                          ///< track: id of its connection, 0: none
+    Action action = Action::Pending;            ///< any stage
+    DropReason reason = DropReason::None;       ///< with Drop
+    CtClass ct_class = CtClass::None;           ///< parse (None, Invalid, Untracked), track
     Direction direction = Direction::Original;  ///< track
-    uint8_t out_port = 0;                   ///< parse
-    uint8_t target = 0;                     ///< steer: worker that it is handed to
-    bool is_icmp_error = false;             ///< parse
+    uint8_t out_port = 0;                       ///< parse
+    uint8_t target = 0;                         ///< steer: worker that it is handed to
+    bool is_icmp_error = false;                 ///< parse
+    bool missed = false;  ///< track: no connection, so decide() asks the policy
 
     void drop(DropReason why) noexcept {
         action = Action::Drop;

@@ -26,7 +26,7 @@ struct Runtime {
 
 /// Where a port's packets go; fixed at start.
 struct PortRole {
-    uint8_t peer = 0;   ///< the port at the wire's other end
+    uint8_t peer = 0;  ///< the port at the wire's other end
     uint8_t wire = 0;
     bool inside = false;
 };

@@ -67,8 +67,7 @@ class Published {
 
     /// Management only.
     [[nodiscard]] std::unique_ptr<const T> publish(std::unique_ptr<const T> next) noexcept {
-        return std::unique_ptr<const T>{
-            value_.exchange(next.release(), std::memory_order_acq_rel)};
+        return std::unique_ptr<const T>{value_.exchange(next.release(), std::memory_order_acq_rel)};
     }
     [[nodiscard]] const T& get() const noexcept { return *value_.load(std::memory_order_acquire); }
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/page_array.h"
+#include "conntrack/connection.h"
+#include "conntrack/counters.h"
+#include "conntrack/options.h"
+#include "conntrack/record.h"
+#include "flow/extract.h"
+#include "flow/table.h"
+#include "sync/spsc_ring.h"
+#include "timer/wheel.h"
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+namespace ravelin {
+
+/// Where a shard's events go; management owns both.
+struct EventPort {
+    SpscRing<FlowEvent>* ring = nullptr;
+    const std::atomic<bool>* wanted = nullptr;  ///< nobody listens: no event is built
+};
+
+/// Who opens a connection and why it may.
+struct Opening {
+    bool from_inside = false;
+    uint16_t rule = 0;
+    uint16_t policy_generation = 0;
+};
+
+/// What tracking found out about one packet.
+struct Tracked {
+    CtClass ct_class = CtClass::Invalid;
+    Direction direction = Direction::Original;
+    DropReason reason = DropReason::None;  ///< for Invalid
+    /// No connection: for New the policy is asked, and open() makes one.
+    bool missing = false;
+    uint64_t flow = 0;  ///< id of the connection when identify() was asked for, else 0
+};
+
+/// Connection tracking of one shard: the table, the connections, their timers.
+///
+/// Pure: bytes, values and `now` in, a judgement out; nothing is allocated after construction.
+/// A full table is a normal outcome (open() says so). What has ended by its deadline is gone for
+/// every look-up at once, however far the wheel is behind.
+class Conntrack {
+  public:
+    static constexpr uint32_t kNone = FlowTable::kNone;
+
+    Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
+              ConntrackCounters& counters, EventPort events, Instant start);
+
+    /// Whoever wants Tracked::flow (replay, explain) asks once; it costs a hash per packet.
+    void identify(bool on) noexcept { identify_ = on; }
+
+    [[nodiscard]] const FlowExtractor& extractor() const noexcept { return extractor_; }
+
+    // The three steps of a look-up, each a loop over a burst, so that the memory that one step asks
+    // for has arrived at the next.
+    void prefetch_bucket(const FlowId& id) const noexcept { table_.prefetch(id.hash); }
+    [[nodiscard]] uint32_t prefetch_connection(const FlowId& id) const noexcept;
+
+    /// Third step, for a packet that is no ICMP error. `candidate` is what the second step
+    /// returned; `l4` points at the L4 header. Renews, moves or ends the connection.
+    Tracked track(const Headers& headers, const FlowId& id, const uint8_t* l4, uint32_t candidate,
+                  const TrackingOptions& options, Instant now) noexcept;
+
+    /// Third step for an ICMP error; `id` is that of the quoted packet. May end a connection that
+    /// nobody has answered; changes nothing else (RFC 5508 REQ-6, netfilter
+    /// nf_conntrack_inet_error()).
+    Tracked relate(const FlowId& id, uint32_t quoted_sequence, uint32_t candidate,
+                   const TrackingOptions& options, Instant now) noexcept;
+
+    /// Makes the connection of a New packet that the policy allowed, and counts that packet.
+    /// Returns TableFull when there is no room; `tracked.flow` gets the id.
+    DropReason open(const Headers& headers, const FlowId& id, const uint8_t* l4,
+                    const Opening& opening, const TrackingOptions& options, Instant now,
+                    Tracked& tracked) noexcept;
+
+    /// Ends what is due, at most `budget` connections; call it once per iteration.
+    void expire(Instant now, uint32_t budget) noexcept;
+
+    /// Copies connections from entry `cursor` on, looking at no more than `budget` entries, and
+    /// moves `cursor`. True when the last entry was looked at.
+    bool dump(uint32_t& cursor, uint32_t budget, std::span<FlowRecord> out, uint32_t& written,
+              Instant now) const noexcept;
+
+    /// Ends connections from entry `cursor` on in the same way.
+    bool flush(uint32_t& cursor, uint32_t budget, Instant now) noexcept;
+
+    [[nodiscard]] uint32_t size() const noexcept { return table_.size(); }
+    [[nodiscard]] uint32_t timers() const noexcept { return wheel_.size(); }
+    [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] size_t memory_bytes() const noexcept;
+
+  private:
+    /// The live connection of this id, or kNone. What is past its deadline is ended first.
+    uint32_t find(const FlowId& id, uint32_t candidate, Instant now) noexcept;
+    [[nodiscard]] bool same(uint32_t index, const FlowId& id) const noexcept;
+    [[nodiscard]] Direction direction_of(const Connection& connection,
+                                         const FlowId& id) const noexcept;
+    TrackStep step(Connection& connection, const Headers& headers, const uint8_t* l4,
+                   Direction direction, const TrackingOptions& options, Instant now) noexcept;
+    bool may_open(const Headers& headers, const uint8_t* l4, const TrackingOptions& options,
+                  Instant now, Connection& connection, DropReason& reason) const noexcept;
+    void apply(uint32_t index, const Headers& headers, Direction direction, const TrackStep& step,
+               Instant now) noexcept;
+    void renew(uint32_t index, Duration timeout, Instant now) noexcept;
+    void end(uint32_t index, EndReason reason, Instant now) noexcept;
+    [[nodiscard]] Counter& gauge(const Connection& connection) noexcept;
+    [[nodiscard]] uint64_t id_of(uint32_t index) const noexcept;
+    void record(uint32_t index, Instant now, FlowRecord& out) const noexcept;
+    void emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept;
+
+    uint32_t capacity_;
+    uint8_t shard_;
+    bool identify_ = false;
+    uint32_t free_ = kNone;  ///< first unused entry; the next one stands in its hash
+    FlowExtractor extractor_;
+    FlowTable table_;
+    Wheel wheel_;
+    PageArray<Connection> connections_;
+    PageArray<Ipv6Ends> ipv6_;  ///< by index; valid for IPv6 connections
+    ConntrackCounters& counters_;
+    EventPort events_;
+};
+
+}  // namespace ravelin

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What leaves a shard: records for management and events.
+#include "conntrack/conntrack.h"
+
+#include <algorithm>
+
+namespace ravelin {
+
+namespace flag = connection_flag;
+
+uint64_t Conntrack::id_of(uint32_t index) const noexcept {
+    const Connection& connection = connections_[index];
+    return extractor_.connection_id(connection.key, connection.created.value(), index);
+}
+
+void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexcept {
+    const Connection& connection = connections_[index];
+    const FlowKey& key = connection.key;
+    Address low;
+    Address high;
+    if (key.family == Family::Ipv4) {
+        low = Address::from_ipv4(key.addresses.data());
+        high = Address::from_ipv4(key.addresses.data() + 4);
+    } else {
+        low.bytes = ipv6_[index].low;
+        high.bytes = ipv6_[index].high;
+    }
+    const bool swapped = connection.has(flag::kOriginalSwapped);
+    // ICMP keys are ordered by request and reply, their "ports" belong to no end.
+    const bool icmp = key.protocol == ip_protocol::kIcmp || key.protocol == ip_protocol::kIcmpv6;
+    const bool swap_ports = swapped && !icmp;
+
+    out = FlowRecord{};
+    out.id = id_of(index);
+    out.source = swapped ? high : low;
+    out.destination = swapped ? low : high;
+    out.source_port = swap_ports ? key.high_port : key.low_port;
+    out.destination_port = swap_ports ? key.low_port : key.high_port;
+    out.outer_vlan = key.outer_vlan;
+    out.inner_vlan = key.inner_vlan;
+    out.protocol = key.protocol;
+    out.family = key.family;
+    out.wire = key.wire;
+    out.shard = shard_;
+    out.state = connection.state;
+    out.flags = connection.flags;
+    out.rule = connection.rule;
+    out.policy_generation = connection.policy_generation;
+    out.packets = connection.packets;
+    out.bytes = connection.bytes;
+    out.remaining = std::max(0, connection.deadline.since(Tick::at(now))) * kTick;
+    out.age = std::max(0, Tick::at(now).since(connection.created)) * kTick;
+}
+
+void Conntrack::emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept {
+    if (events_.wanted == nullptr || !events_.wanted->load(std::memory_order_relaxed)) return;
+    FlowEvent event;
+    event.kind = kind;
+    event.end_reason = reason;
+    event.at = now;
+    record(index, now, event.flow);
+    if (events_.ring->push(event)) {
+        counters_.events_emitted[static_cast<size_t>(kind)].add();
+    } else {
+        counters_.events_lost.add();
+    }
+}
+
+bool Conntrack::dump(uint32_t& cursor, uint32_t budget, std::span<FlowRecord> out,
+                     uint32_t& written, Instant now) const noexcept {
+    const Tick tick = Tick::at(now);
+    for (; cursor < capacity_ && budget > 0 && written < out.size(); ++cursor, --budget) {
+        const Connection& connection = connections_[cursor];
+        // What is past its deadline has ended, though the wheel may not have come to it yet.
+        if (connection.has(flag::kUsed) && tick.before(connection.deadline))
+            record(cursor, now, out[written++]);
+    }
+    return cursor == capacity_;
+}
+
+bool Conntrack::flush(uint32_t& cursor, uint32_t budget, Instant now) noexcept {
+    for (; cursor < capacity_ && budget > 0; ++cursor, --budget) {
+        if (connections_[cursor].has(flag::kUsed)) end(cursor, EndReason::Operator, now);
+    }
+    return cursor == capacity_;
+}
+
+}  // namespace ravelin

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "conntrack/options.h"
+#include "conntrack/record.h"
+#include "sync/counter.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ravelin {
+
+/// The label `protocol` of metrics: never a raw number.
+enum class ProtocolLabel : uint8_t { Tcp, Udp, Icmp, Icmpv6, Esp, Ah, Gre, Sctp, Other, Count };
+inline constexpr size_t kProtocolLabelCount = static_cast<size_t>(ProtocolLabel::Count);
+[[nodiscard]] ProtocolLabel protocol_label(uint8_t protocol) noexcept;
+[[nodiscard]] const char* keyword(ProtocolLabel label) noexcept;
+
+/// The label `state` of ravelin_conntrack_entries for whatever isn't TCP; TCP uses TcpPhase.
+enum class ReplyLabel : uint8_t { Unreplied, Replied, Assured, Count };
+inline constexpr size_t kReplyLabelCount = static_cast<size_t>(ReplyLabel::Count);
+[[nodiscard]] const char* keyword(ReplyLabel label) noexcept;
+
+/// What one shard's connection tracking counts. Written by the worker alone, read by anybody.
+struct ConntrackCounters {
+    Counter lookup_hits;
+    Counter lookup_misses;
+    std::array<Counter, kProtocolLabelCount> created;
+    std::array<Counter, kEndReasonCount> deleted;
+    Counter insert_failed_full;    ///< table_full
+    Counter insert_failed_bucket;  ///< bucket_full
+    // Gauges: connections now in the table.
+    std::array<Counter, kTcpPhaseCount> tcp_entries;
+    std::array<std::array<Counter, kReplyLabelCount>, kProtocolLabelCount> other_entries;
+    Counter entries;
+    Counter entries_peak;
+    Counter expiry_lag_ticks;
+    // Events to management.
+    std::array<Counter, 3> events_emitted;  ///< by EventKind
+    Counter events_lost;                    ///< the ring was full
+};
+
+}  // namespace ravelin

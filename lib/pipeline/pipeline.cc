@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pipeline/pipeline.h"
+
+#include "conntrack/related.h"
+#include "packet/parse.h"
+
+#include <span>
+
+namespace ravelin {
+
+namespace {
+
+const uint8_t* l3_of(const Packet& packet) noexcept {
+    return packet.frame.data + packet.headers.l3_offset;
+}
+
+const uint8_t* l4_of(const Packet& packet) noexcept {
+    return packet.frame.data + packet.headers.l4_offset;
+}
+
+bool is_icmp(const Headers& headers) noexcept {
+    return headers.protocol == ip_protocol::kIcmp || headers.protocol == ip_protocol::kIcmpv6;
+}
+
+void drop_invalid(Packet& packet, DropReason reason) noexcept {
+    packet.ct_class = CtClass::Invalid;
+    packet.drop(reason);
+}
+
+/// An ICMP error is identified by what it quotes, so that it meets the connection that it is about
+/// on the worker that owns it.
+void parse_icmp_error(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
+                      const TrackingOptions& options) noexcept {
+    const std::span<const uint8_t> l3{l3_of(packet), packet.headers.ip_length};
+    QuotedError error;
+    const DropReason reason = read_icmp_error(packet.headers, l3, options, error);
+    if (reason != DropReason::None) return drop_invalid(packet, reason);
+    error.quoted.outer_vlan = packet.headers.outer_vlan;
+    error.quoted.inner_vlan = packet.headers.inner_vlan;
+    extractor.extract(error.quoted, l3.data() + error.quoted_offset, wire, packet.id);
+    packet.quoted_sequence = error.tcp_sequence;
+    packet.is_icmp_error = true;
+}
+
+void parse_ip(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
+              const TrackingOptions& options) noexcept {
+    const Headers& headers = packet.headers;
+    if (is_icmp(headers)) [[unlikely]] {
+        if (is_untracked_icmp(headers.family, headers.icmp_type)) {
+            packet.ct_class = CtClass::Untracked;
+            packet.action = Action::Forward;
+            return;
+        }
+        if (is_icmp_error(headers.family, headers.icmp_type))
+            return parse_icmp_error(packet, extractor, wire, options);
+    }
+    extractor.extract(headers, l3_of(packet), wire, packet.id);
+}
+
+/// Tracks one packet; true when there is no connection for it.
+bool track_one(Packet& packet, Conntrack& conntrack, const TrackingOptions& options,
+               Instant now) noexcept {
+    const Tracked tracked =
+        packet.is_icmp_error
+            ? conntrack.relate(packet.id, packet.quoted_sequence, packet.candidate, options, now)
+            : conntrack.track(packet.headers, packet.id, l4_of(packet), packet.candidate, options,
+                              now);
+    packet.ct_class = tracked.ct_class;
+    packet.direction = tracked.direction;
+    packet.flow = tracked.flow;
+    packet.reason = tracked.reason;
+    return tracked.missing;
+}
+
+/// What holds for every class but NEW without a connection.
+void decide_by_class(Packet& packet) noexcept {
+    if (packet.ct_class == CtClass::Invalid) {
+        packet.action = Action::Drop;
+    } else {
+        packet.action = Action::Forward;
+    }
+}
+
+void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    const Headers& headers = packet.headers;
+    const uint8_t* l3 = l3_of(packet);
+    const bool ipv4 = headers.family == Family::Ipv4;
+    Query query{.from_port = packet.frame.port,
+                .protocol = headers.protocol,
+                .source = ipv4 ? Address::from_ipv4(l3 + 12) : Address::from_ipv6(l3 + 8),
+                .destination = ipv4 ? Address::from_ipv4(l3 + 16) : Address::from_ipv6(l3 + 24),
+                .source_port = 0,
+                .destination_port = 0};
+    if (!is_icmp(headers)) {
+        query.source_port = headers.source_port;
+        query.destination_port = headers.destination_port;
+    }
+    const Judgement judgement = runtime.policy.judge(query);
+    shard.counters.rule_matched[rule_counter_index(judgement.rule)].add();
+    if (!judgement.allow) return packet.drop(judgement.reason);
+
+    const Opening opening{.from_inside = shard.topology.ports[packet.frame.port].inside,
+                          .rule = judgement.rule,
+                          .policy_generation = runtime.generation};
+    Tracked tracked;
+    const DropReason reason = shard.conntrack.open(headers, packet.id, l4_of(packet), opening,
+                                                   runtime.tracking, now, tracked);
+    if (reason != DropReason::None) return packet.drop(reason);
+    packet.flow = tracked.flow;
+    packet.action = Action::Forward;
+}
+
+}  // namespace
+
+void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept {
+    const FlowExtractor& extractor = shard.conntrack.extractor();
+    for (Packet& packet : burst) {
+        if (packet.action != Action::Pending) continue;
+        const PortRole& role = shard.topology.ports[packet.frame.port];
+        packet.out_port = role.peer;
+        if (packet.frame.too_long) {
+            packet.drop(DropReason::FrameTooLong);
+            continue;
+        }
+        const DropReason reason =
+            ravelin::parse({packet.frame.data, packet.frame.length}, runtime.tracking.parse,
+                           packet.frame.l4_checksum_good, packet.headers);
+        if (reason != DropReason::None) [[unlikely]] {
+            packet.ct_class =
+                packet.headers.family == Family::None ? CtClass::None : CtClass::Invalid;
+            packet.drop(reason);
+        } else if (packet.headers.family == Family::None) [[unlikely]] {
+            if (runtime.passes(packet.headers.ether_type)) {
+                packet.action = Action::Forward;
+            } else {
+                packet.drop(DropReason::EthertypeUnsupported);
+            }
+        } else {
+            parse_ip(packet, extractor, role.wire, runtime.tracking);
+        }
+    }
+}
+
+void steer(Burst& burst, const Shard& shard) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.action != Action::Pending) continue;
+        const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
+        if (owner == shard.index) {
+            shard.conntrack.prefetch_bucket(packet.id);
+        } else {
+            packet.action = Action::HandOff;
+            packet.target = owner;
+        }
+    }
+}
+
+void look_up(Burst& burst, const Shard& shard) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.action == Action::Pending)
+            packet.candidate = shard.conntrack.prefetch_connection(packet.id);
+    }
+}
+
+void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.action != Action::Pending) continue;
+        packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+        (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
+        if (!packet.missed) decide_by_class(packet);
+    }
+}
+
+void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    for (Packet& packet : burst) {
+        if (packet.action != Action::Pending) continue;
+        // An earlier packet of this very burst may have opened the connection.
+        packet.candidate = Conntrack::kNone;
+        const bool missing = track_one(packet, shard.conntrack, runtime.tracking, now);
+        if (missing && packet.ct_class == CtClass::New) {
+            decide_new(packet, shard, runtime, now);
+        } else {
+            decide_by_class(packet);
+        }
+    }
+}
+
+void account_received(Burst& burst, WorkerCounters& counters) noexcept {
+    if (burst.count == 0) return;
+    // A receive burst comes from one port.
+    uint64_t bytes = 0;
+    for (const Packet& packet : burst)
+        bytes += packet.frame.length;
+    PacketsBytes& received = counters.received[burst.begin()->frame.port];
+    received.packets.add(burst.count);
+    received.bytes.add(bytes);
+}
+
+void account(Burst& burst, WorkerCounters& counters) noexcept {
+    for (const Packet& packet : burst) {
+        if (packet.action == Action::HandOff) continue;
+        counters.classes[static_cast<size_t>(packet.ct_class)].add();
+        if (packet.action == Action::Drop) {
+            PacketsBytes& dropped = counters.dropped[static_cast<size_t>(packet.reason)];
+            dropped.packets.add();
+            dropped.bytes.add(packet.frame.length);
+        }
+    }
+}
+
+}  // namespace ravelin

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/time.h"
+#include "pipeline/burst.h"
+#include "pipeline/runtime.h"
+#include "pipeline/shard.h"
+
+namespace ravelin {
+
+// The life of a packet:
+//
+//     receive -> parse -> steer | look_up -> track -> decide | transmit -> account
+//                             burst k + 1  |        burst k
+//
+// Each stage is a loop over a burst, decides a packet or leaves it pending for the next, and writes
+// only its own fields (packet.h names them). A connection table lives in DRAM, so the stages stand
+// around its latency: steer() asks for the bucket's line, look_up() reads it and asks for the
+// connection's, track() reads that. The bars are where the worker turns to another burst, so that
+// the bucket lines of burst k + 1 are on their way while burst k is tracked and transmitted.
+
+/// Bytes -> headers and identity of the connection, or a drop. Not IP: passed by EtherType.
+void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept;
+
+/// Marks what another worker owns for handing over; asks for the bucket of what is ours.
+void steer(Burst& burst, const Shard& shard) noexcept;
+
+/// Reads the bucket, asks for the connection.
+void look_up(Burst& burst, const Shard& shard) noexcept;
+
+/// The connection -> class and direction; renews, moves or ends it. No connection: left to
+/// decide().
+void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
+
+/// Class and policy -> verdict. Only here a connection begins.
+void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
+
+/// What came in: called when frames are received from a port.
+void account_received(Burst& burst, WorkerCounters& counters) noexcept;
+
+/// What became of the burst: one verdict per packet. Called last, since transmitting may still
+/// drop.
+void account(Burst& burst, WorkerCounters& counters) noexcept;
+
+/// First half: what can be done while the previous burst's memory is on its way.
+inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {
+    parse(burst, shard, runtime);
+    steer(burst, shard);
+}
+
+/// Second half: ends with every packet forwarded, dropped or handed over.
+inline void finish(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    look_up(burst, shard);
+    track(burst, shard, runtime, now);
+    decide(burst, shard, runtime, now);
+}
+
+}  // namespace ravelin

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pipeline/requests.h"
+
+namespace ravelin {
+
+void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack,
+                          Instant now) noexcept {
+    if (current_ == nullptr && requests.pop(&current_, 1) == 0) return;
+    Request& request = *current_;
+    bool finished = true;
+    switch (request.kind) {
+        case Request::Kind::Dump:
+            request.at_end =
+                conntrack.dump(request.cursor, kSlice, request.out, request.written, now);
+            finished = request.at_end || request.written == request.out.size();
+            break;
+        case Request::Kind::Flush:
+            request.at_end = conntrack.flush(request.cursor, kSlice, now);
+            finished = request.at_end;
+            break;
+        case Request::Kind::Ping:
+            break;
+    }
+    if (!finished) return;
+    current_ = nullptr;
+    request.done.store(true, std::memory_order_release);
+}
+
+}  // namespace ravelin

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "conntrack/conntrack.h"
+#include "pipeline/request.h"
+#include "sync/spsc_ring.h"
+
+#include <cstdint>
+
+namespace ravelin {
+
+/// Answers management's questions a slice at a time, so that a listing of millions of connections
+/// never holds up a packet for more than some microseconds.
+class RequestServer {
+  public:
+    /// Entries looked at in one turn.
+    static constexpr uint32_t kSlice = 128;
+
+    void serve(SpscRing<Request*>& requests, Conntrack& conntrack, Instant now) noexcept;
+
+  private:
+    Request* current_ = nullptr;
+};
+
+}  // namespace ravelin

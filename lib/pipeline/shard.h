@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "conntrack/conntrack.h"
+#include "flow/hash.h"
+#include "pipeline/counters.h"
+#include "pipeline/runtime.h"
+
+#include <cstdint>
+
+namespace ravelin {
+
+/// All state that one worker owns. Nobody else touches it; only the counters are read from outside.
+struct Shard {
+    Shard(uint8_t worker_index, const Topology& wiring, const Indirection& owners,
+          uint32_t capacity, const HashSecret& secret, WorkerCounters& worker_counters,
+          EventPort events, Instant start)
+        : index{worker_index},
+          topology{wiring},
+          indirection{owners},
+          counters{worker_counters},
+          conntrack{capacity, secret, worker_index, worker_counters, events, start} {}
+    ~Shard() = default;
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    uint8_t index;
+    const Topology& topology;
+    const Indirection& indirection;
+    WorkerCounters& counters;
+    Conntrack conntrack;
+};
+
+}  // namespace ravelin

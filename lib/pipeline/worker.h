@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "pipeline/handoff.h"
+#include "pipeline/io.h"
+#include "pipeline/link.h"
+#include "pipeline/outbox.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/requests.h"
+#include "sync/published.h"
+
+#include <array>
+#include <cstdint>
+
+namespace ravelin {
+
+/// What a worker is made of besides its ports and its clock; the parts outlive it.
+struct WorkerParts {
+    uint8_t index = 0;
+    const Topology& topology;
+    const Indirection& indirection;
+    const Published<Runtime>& runtime;
+    Quiescence& quiescence;
+    HandoffMesh& mesh;
+    WorkerLink& link;
+    HashSecret secret;
+};
+
+/// One polling core: its shard, its ports, its loop.
+template <PacketIo Io, TimeSource Clock>
+class Worker {
+  public:
+    Worker(const WorkerParts& parts, Io& io, Clock& clock)
+        : io_{io},
+          clock_{clock},
+          parts_{parts},
+          shard_{parts.index,
+                 parts.topology,
+                 parts.indirection,
+                 parts.link.capacity,
+                 parts.secret,
+                 parts.link.counters,
+                 EventPort{&parts.link.events, &parts.link.events_wanted},
+                 clock.now()},
+          outbox_{parts.index, parts.topology, parts.mesh},
+          loop_start_{clock.now()} {}
+
+    /// One turn: a burst from every port queue and every other worker, then housekeeping, all of it
+    /// bounded. False when there was no packet. With `receive` false nothing new is taken from the
+    /// ports: that is how a worker drains.
+    bool run_once(bool receive = true) noexcept {
+        const Instant now = clock_.now();  // the one clock read
+        const Runtime& runtime = parts_.runtime.get();
+        bool busy = false;
+        bool more = false;
+        for (uint32_t source = 0; receive && source < io_.source_count(); ++source) {
+            const uint32_t count = receive_burst(source);
+            if (count == 0) continue;
+            busy = true;
+            more |= count == kBurstSize;
+            turn(runtime, now);
+        }
+        for (uint32_t from = 0; from < parts_.mesh.workers(); ++from) {
+            if (from == parts_.index || !take_handed(from)) continue;
+            busy = true;
+            turn(runtime, now);
+        }
+        // A full burst means that the next poll follows at once and hides this burst's memory
+        // latency. Otherwise nothing waits: a lone packet leaves in the turn it came in.
+        if (!more) complete(*waiting_, runtime, now);
+        housekeeping(now, busy);
+        return busy;
+    }
+
+    [[nodiscard]] Shard& shard() noexcept { return shard_; }
+    [[nodiscard]] const Shard& shard() const noexcept { return shard_; }
+
+  private:
+    static constexpr uint32_t kExpireBudget = 64;
+
+    uint32_t receive_burst(uint32_t source) noexcept {
+        const uint32_t count = io_.receive(source, frames_);
+        arriving_->clear();
+        for (uint32_t i = 0; i < count; ++i)
+            arriving_->add(frames_[i]);
+        account_received(*arriving_, shard_.counters);
+        return count;
+    }
+
+    bool take_handed(uint32_t from) noexcept {
+        std::array<Handed, kBurstSize> handed;
+        const uint32_t count = parts_.mesh.ring(from, parts_.index).pop(handed.data(), kBurstSize);
+        shard_.counters.handed_in.add(count);
+        arriving_->clear();
+        for (uint32_t i = 0; i < count; ++i) {
+            if (handed[i].kind == Handed::Kind::Transmit) {
+                outbox_.transmit_for_other(io_, handed[i].frame, shard_.counters);
+            } else {
+                arriving_->add(handed[i].frame);
+            }
+        }
+        outbox_.flush(io_, shard_.counters);
+        return count != 0;
+    }
+
+    /// Starts the burst that arrived, finishes the one before it.
+    void turn(const Runtime& runtime, Instant now) noexcept {
+        begin(*arriving_, shard_, runtime);
+        complete(*waiting_, runtime, now);
+        std::swap(arriving_, waiting_);
+    }
+
+    void complete(Burst& burst, const Runtime& runtime, Instant now) noexcept {
+        if (burst.count == 0) return;
+        finish(burst, shard_, runtime, now);
+        if constexpr (requires(const Packet& packet) { io_.observe(packet); }) {
+            for (const Packet& packet : burst)
+                io_.observe(packet);
+        }
+        outbox_.send(io_, burst, shard_.counters);
+        account(burst, shard_.counters);
+        burst.clear();
+    }
+
+    void housekeeping(Instant now, bool busy) noexcept {
+        WorkerCounters& counters = shard_.counters;
+        counters.held.set(waiting_->count);
+        shard_.conntrack.expire(now, kExpireBudget);
+        requests_.serve(parts_.link.requests, shard_.conntrack, now);
+        parts_.quiescence.report(parts_.index);
+
+        counters.iterations.add();
+        const auto spent = static_cast<uint64_t>((now - loop_start_).count());
+        (last_busy_ ? counters.busy_nanoseconds : counters.idle_nanoseconds).add(spent);
+        loop_start_ = now;
+        last_busy_ = busy;
+        counters.heartbeat_nanoseconds.set(static_cast<uint64_t>(now.time_since_epoch().count()));
+    }
+
+    Io& io_;
+    Clock& clock_;
+    WorkerParts parts_;
+    Shard shard_;
+    Outbox outbox_;
+    RequestServer requests_;
+    Instant loop_start_;  ///< of the turn before
+    bool last_busy_ = false;
+    std::array<Frame, kBurstSize> frames_{};
+    std::array<Burst, 2> bursts_{};
+    Burst* arriving_ = &bursts_[0];
+    Burst* waiting_ = &bursts_[1];
+};
+
+}  // namespace ravelin
