@@ -22,14 +22,14 @@ struct PortRange {
 
 /// One rule. Empty lists and absent values match everything; all that is given must match.
 struct Rule {
-    std::string name;
-    std::string where;                    ///< "ravelin.yaml:42"
-    std::optional<uint8_t> from_port;     ///< index of the port the packet came in on
-    std::optional<uint8_t> protocol;      ///< IANA number
-    std::vector<Prefix> source;
-    std::vector<Prefix> destination;
-    std::vector<PortRange> source_ports;       ///< TCP, UDP, SCTP only
-    std::vector<PortRange> destination_ports;  ///< TCP, UDP, SCTP only
+    std::string name{};
+    std::string where{};                 ///< "ravelin.yaml:42"
+    std::optional<uint8_t> from_port{};  ///< index of the port the packet came in on
+    std::optional<uint8_t> protocol{};   ///< IANA number
+    std::vector<Prefix> source{};
+    std::vector<Prefix> destination{};
+    std::vector<PortRange> source_ports{};       ///< TCP, UDP, SCTP only
+    std::vector<PortRange> destination_ports{};  ///< TCP, UDP, SCTP only
     bool allow = false;
 };
 
@@ -45,7 +45,7 @@ struct Query {
 
 struct Judgement {
     bool allow = false;
-    uint16_t rule = 0;  ///< index into rules, or Policy::kDefaultRule
+    uint16_t rule = 0;                     ///< index into rules, or Policy::kDefaultRule
     DropReason reason = DropReason::None;  ///< PolicyRule or PolicyDefault when not allowed
 };
 
