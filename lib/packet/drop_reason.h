@@ -21,20 +21,24 @@ enum class DropReason : uint8_t {
     VlanUnsupported,
     EthertypeUnsupported,
     // parse, layer 3
+    IpTruncated,
     Ipv4Malformed,
     Ipv4Checksum,
     Ipv4Options,
     Ipv6Malformed,
+    Ipv6Jumbogram,
     Ipv6ExtensionHeader,
     Ipv6RoutingHeader,
     TtlExpired,
     Land,
     MartianSource,
+    MartianDestination,
     FragmentUnsupported,
     // parse, layer 4
     L4Malformed,
     L4Checksum,
     TcpFlags,
+    NdHopLimit,
     // track
     TcpNoConnection,
     TcpState,
@@ -63,9 +67,9 @@ inline constexpr size_t kDropReasonCount = static_cast<size_t>(DropReason::Count
 
 struct DropReasonInfo {
     DropReason reason;
-    std::string_view keyword;  ///< "tcp_window"
-    std::string_view sentence; ///< one sentence for an operator, lower case, no full stop
-    std::string_view fix;      ///< what usually helps, one sentence
+    std::string_view keyword;   ///< "tcp_window"
+    std::string_view sentence;  ///< one sentence for an operator, lower case, no full stop
+    std::string_view fix;       ///< what usually helps, one sentence
 };
 
 /// Indexed by the reason; its density is checked at compile time.
