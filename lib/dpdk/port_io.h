@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "dpdk/segments.h"
+#include "pipeline/io.h"
+#include "policy/policy.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ravelin {
+
+/// One worker's receive and transmit queues on DPDK ports.
+class PortIo {
+  public:
+    struct ReceiveQueue {
+        uint16_t device = 0;  ///< DPDK's port id
+        uint16_t queue = 0;
+        uint8_t port = 0;  ///< our index
+    };
+    /// Only those of ports that this worker transmits on are ever used.
+    struct TransmitQueue {
+        uint16_t device = 0;
+        uint16_t queue = 0;
+    };
+
+    PortIo(std::vector<ReceiveQueue> receive,
+           const std::array<TransmitQueue, kMaxPorts>& transmit) noexcept
+        : receive_{std::move(receive)}, transmit_{transmit} {}
+
+    /// The first step of stopping: what is inside still leaves, nothing new comes in. For the
+    /// worker's own thread.
+    void stop_receiving() noexcept { receiving_ = false; }
+
+    [[nodiscard]] uint32_t source_count() const noexcept {
+        return static_cast<uint32_t>(receive_.size());
+    }
+
+    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept {
+        if (!receiving_) [[unlikely]]
+            return 0;
+        const ReceiveQueue& from = receive_[source];
+        std::array<rte_mbuf*, kBurstSize> buffers;
+        const uint32_t count =
+            rte_eth_rx_burst(from.device, from.queue, buffers.data(), kBurstSize);
+        for (uint32_t i = 0; i < count && i < kAhead; ++i)
+            rte_prefetch0(buffers[i]);
+        for (uint32_t i = 0; i < count; ++i) {
+            if (i + kAhead < count) rte_prefetch0(buffers[i + kAhead]);
+            describe(buffers[i], from.port, frames[i]);
+        }
+        return count;
+    }
+
+    uint32_t transmit(uint8_t port, std::span<void*> buffers) noexcept {
+        const TransmitQueue to = transmit_[port];
+        return rte_eth_tx_burst(to.device, to.queue, reinterpret_cast<rte_mbuf**>(buffers.data()),
+                                static_cast<uint16_t>(buffers.size()));
+    }
+
+    void release(std::span<void*> buffers) noexcept {
+        rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(buffers.data()),
+                              static_cast<unsigned>(buffers.size()));
+    }
+
+  private:
+    /// Buffer headers on their way while earlier ones are read.
+    static constexpr uint32_t kAhead = 4;
+
+    static void describe(rte_mbuf* buffer, uint8_t port, Frame& frame) noexcept {
+        frame = Frame{};
+        frame.port = port;
+        frame.l4_checksum_good =
+            (buffer->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+        if (!is_plain(*buffer)) [[unlikely]] {
+            describe_unusual(buffer, frame);
+            return;
+        }
+        frame.buffer = buffer;
+        frame.data = rte_pktmbuf_mtod(buffer, const uint8_t*);
+        frame.length = buffer->data_len;
+        rte_prefetch0(frame.data);
+    }
+
+    std::vector<ReceiveQueue> receive_;
+    std::array<TransmitQueue, kMaxPorts> transmit_;
+    bool receiving_ = true;
+};
+static_assert(PacketIo<PortIo>);
+
+}  // namespace ravelin
