@@ -48,8 +48,7 @@ class FlowTable {
         const uint16_t wanted = signature(hash);
         for (uint32_t probe = 0; probe < kMaxProbes; ++probe) {
             const Bucket& bucket = buckets_[position];
-            for (uint32_t matches = match(bucket, wanted); matches != 0;
-                 matches &= matches - 1, matches &= matches - 1) {
+            for (uint32_t matches = match(bucket, wanted); matches != 0; matches &= matches - 1) {
                 const uint32_t index =
                     bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
                 if (same(index)) return index;
@@ -88,7 +87,7 @@ class FlowTable {
         position += 1 + signature % stride_limit_;
         return position < bucket_count_ ? position : position - bucket_count_;
     }
-    /// Two bits per slot: set where the slot is taken and its signature is `wanted`.
+    /// Bit 2 * slot is set where the slot is taken and its signature is `wanted`.
     static uint32_t match(const Bucket& bucket, uint16_t wanted) noexcept {
         const __m128i signatures =
             _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.signature.data()));

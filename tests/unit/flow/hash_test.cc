@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "flow/hash.h"
+
+#include <gtest/gtest.h>
+#include <rte_thash.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace ravelin {
+namespace {
+
+std::array<uint8_t, 16> random_address(std::mt19937& random) {
+    std::array<uint8_t, 16> address{};
+    for (uint8_t& byte : address)
+        byte = static_cast<uint8_t>(random());
+    return address;
+}
+
+uint32_t toeplitz_of_a_card(const uint8_t* source, const uint8_t* destination, size_t length) {
+    std::array<uint8_t, 32> input{};
+    std::memcpy(input.data(), source, length);
+    std::memcpy(input.data() + length, destination, length);
+    std::array<uint32_t, 8> words{};
+    for (size_t i = 0; i < length / 2; ++i) {
+        std::memcpy(&words[i], &input[i * 4], 4);
+        words[i] = __builtin_bswap32(words[i]);
+    }
+    const auto key = SteeringHash::card_key();
+    return rte_softrss(words.data(), static_cast<uint32_t>(length / 2), key.data());
+}
+
+TEST(SteeringHash, equals_the_toeplitz_hash_of_a_card_with_our_key) {
+    const SteeringHash hash;
+    std::mt19937 random{1};
+    for (int i = 0; i < 10'000; ++i) {
+        const auto source = random_address(random);
+        const auto destination = random_address(random);
+        EXPECT_EQ(hash.ipv4(source.data(), destination.data()),
+                  toeplitz_of_a_card(source.data(), destination.data(), 4));
+        EXPECT_EQ(hash.ipv6(source.data(), destination.data()),
+                  toeplitz_of_a_card(source.data(), destination.data(), 16));
+    }
+}
+
+TEST(SteeringHash, is_the_same_in_both_directions) {
+    const SteeringHash hash;
+    std::mt19937 random{2};
+    for (int i = 0; i < 10'000; ++i) {
+        const auto one = random_address(random);
+        const auto other = random_address(random);
+        EXPECT_EQ(hash.ipv4(one.data(), other.data()), hash.ipv4(other.data(), one.data()));
+        EXPECT_EQ(hash.ipv6(one.data(), other.data()), hash.ipv6(other.data(), one.data()));
+    }
+}
+
+TEST(SteeringHash, spreads_the_clients_of_one_server_evenly) {
+    const SteeringHash hash;
+    const std::array<uint8_t, 4> server{192, 0, 2, 20};
+    for (const uint32_t workers : {2U, 3U, 4U}) {
+        const Indirection indirection{workers};
+        std::vector<uint32_t> load(workers);
+        for (uint32_t client = 0; client < 65'536; ++client) {
+            const std::array<uint8_t, 4> address{10, 8, static_cast<uint8_t>(client >> 8),
+                                                 static_cast<uint8_t>(client)};
+            ++load[indirection.owner(hash.ipv4(address.data(), server.data()))];
+        }
+        for (const uint32_t share : load)
+            EXPECT_NEAR(share, 65'536.0 / workers, 65'536.0 / workers * 0.06);
+    }
+}
+
+TEST(Indirection, a_larger_card_table_that_repeats_ours_names_the_same_owner) {
+    const Indirection indirection{3, 128};
+    for (uint32_t hash = 0; hash < 4'096; ++hash) {
+        EXPECT_EQ(indirection.owner(hash), indirection.owner(hash % 512 % 128));
+        EXPECT_LT(indirection.owner(hash), 3);
+    }
+}
+
+TEST(KeyedHash, two_secrets_give_unrelated_hashes) {
+    const KeyedHash one{HashSecret{1}};
+    const KeyedHash other{HashSecret{2}};
+    FlowKey key;
+    int differing_bits = 0;
+    for (uint16_t port = 0; port < 1'000; ++port) {
+        key.low_port = port;
+        differing_bits += std::popcount(hash_key(one, key) ^ hash_key(other, key));
+    }
+    EXPECT_NEAR(differing_bits / 1'000.0, 16.0, 0.5);
+}
+
+TEST(KeyedHash, every_bit_of_the_key_changes_half_of_the_hash) {
+    const KeyedHash hash{HashSecret{3, 1, 4, 1, 5}};
+    std::mt19937 random{3};
+    constexpr int kRounds = 400;
+    for (size_t bit = 0; bit < 8 * sizeof(FlowKey); ++bit) {
+        int differing = 0;
+        for (int round = 0; round < kRounds; ++round) {
+            std::array<uint8_t, sizeof(FlowKey)> bytes{};
+            for (uint8_t& byte : bytes)
+                byte = static_cast<uint8_t>(random());
+            FlowKey key;
+            std::memcpy(static_cast<void*>(&key), bytes.data(), sizeof key);
+            const uint32_t before = hash_key(hash, key);
+            bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] ^ (1U << bit % 8));
+            std::memcpy(static_cast<void*>(&key), bytes.data(), sizeof key);
+            differing += std::popcount(before ^ hash_key(hash, key));
+        }
+        EXPECT_NEAR(static_cast<double>(differing) / kRounds, 16.0, 1.0) << "bit " << bit;
+    }
+}
+
+}  // namespace
+}  // namespace ravelin

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "flow/table.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <unordered_map>
+#include <vector>
+
+namespace ravelin {
+namespace {
+
+/// Keys are numbers; two keys may have the same hash, as in the product.
+struct Bench {
+    explicit Bench(uint32_t capacity) : table{capacity}, keys(capacity) {}
+    [[nodiscard]] uint32_t find(uint32_t hash, uint64_t key) const {
+        return table.find(hash, [&](uint32_t index) { return keys[index] == key; });
+    }
+    FlowTable table;
+    std::vector<uint64_t> keys;
+};
+
+struct LoadCase {
+    uint32_t seed;
+    uint32_t capacity;
+    uint32_t hash_mask;  ///< fewer bits: more collisions
+};
+
+class TableModel : public testing::TestWithParam<LoadCase> {};
+
+TEST_P(TableModel, equals_an_unordered_map_at_90_to_100_percent_load) {
+    const LoadCase& param = GetParam();
+    std::mt19937_64 random{param.seed};
+    Bench bench{param.capacity};
+    struct Entry {
+        uint32_t hash;
+        uint32_t index;
+    };
+    std::unordered_map<uint64_t, Entry> model;
+    std::vector<uint64_t> live;
+    std::vector<uint32_t> free;
+    for (uint32_t i = 0; i < param.capacity; ++i)
+        free.push_back(i);
+    uint64_t next_key = 1;
+    uint64_t refused = 0;
+    for (uint32_t step = 0; step < 12 * param.capacity; ++step) {
+        const bool fill = model.size() < param.capacity * 9ULL / 10;
+        if (!free.empty() && (fill || random() % 2 == 0)) {
+            const uint64_t key = next_key++;
+            const auto hash = static_cast<uint32_t>(random()) & param.hash_mask;
+            const uint32_t index = free.back();
+            bench.keys[index] = key;
+            if (!bench.table.insert(hash, index)) {
+                ++refused;
+                continue;
+            }
+            free.pop_back();
+            model[key] = {hash, index};
+            live.push_back(key);
+        } else if (!live.empty()) {
+            const size_t at = random() % live.size();
+            const uint64_t key = live[at];
+            live[at] = live.back();
+            live.pop_back();
+            bench.table.erase(model[key].hash, model[key].index);
+            free.push_back(model[key].index);
+            bench.keys[model[key].index] = 0;
+            model.erase(key);
+        }
+        ASSERT_EQ(bench.table.size(), model.size());
+        if (step % 64 == 0 && !live.empty()) {
+            const uint64_t key = live[random() % live.size()];
+            ASSERT_EQ(bench.find(model[key].hash, key), model[key].index);
+            ASSERT_EQ(bench.find(model[key].hash, next_key + 1), FlowTable::kNone);
+        }
+    }
+    for (const auto& [key, entry] : model)
+        ASSERT_EQ(bench.find(entry.hash, key), entry.index);
+    if (param.hash_mask == UINT32_MAX) {
+        EXPECT_EQ(refused, 0U);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(loads, TableModel,
+                         testing::Values(LoadCase{1, 64, UINT32_MAX},
+                                         LoadCase{2, 1'000, UINT32_MAX},
+                                         LoadCase{3, 50'000, UINT32_MAX},
+                                         LoadCase{4, 50'000, 0xffff00ff},
+                                         LoadCase{5, 1'000, 0xff}));
+
+TEST(FlowTable, equal_hashes_fill_the_probe_sequence_and_are_then_refused_not_looped_over) {
+    FlowTable table{10'000};
+    uint32_t inserted = 0;
+    while (table.insert(0x12345678, inserted))
+        ++inserted;
+    EXPECT_EQ(inserted, 8 * FlowTable::kMaxProbes);
+    for (uint32_t index = 0; index < inserted; ++index) {
+        EXPECT_EQ(table.find(0x12345678, [&](uint32_t at) { return at == index; }), index);
+    }
+}
+
+TEST(FlowTable, erasing_everything_leaves_no_overflow_behind) {
+    FlowTable table{1'000};
+    std::mt19937 random{7};
+    std::vector<uint32_t> hashes(1'000);
+    for (int round = 0; round < 50; ++round) {
+        for (uint32_t index = 0; index < 1'000; ++index) {
+            hashes[index] = static_cast<uint32_t>(random());
+            ASSERT_TRUE(table.insert(hashes[index], index));
+        }
+        for (uint32_t index = 0; index < 1'000; ++index)
+            table.erase(hashes[index], index);
+    }
+    // A look-up that finds no overflow stops at the first bucket and asks about no index.
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < 10'000; ++i) {
+        EXPECT_EQ(table.find(static_cast<uint32_t>(random()),
+                             [&](uint32_t) {
+                                 ++asked;
+                                 return false;
+                             }),
+                  FlowTable::kNone);
+    }
+    EXPECT_EQ(asked, 0U);
+    EXPECT_EQ(table.size(), 0U);
+}
+
+TEST(FlowTable, the_candidate_is_the_first_fitting_index_of_the_first_bucket) {
+    FlowTable table{1'000};
+    EXPECT_EQ(table.candidate(42), FlowTable::kNone);
+    ASSERT_TRUE(table.insert(42, 7));
+    EXPECT_EQ(table.candidate(42), 7U);
+}
+
+}  // namespace
+}  // namespace ravelin

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "timer/wheel.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+namespace ravelin {
+namespace {
+
+constexpr uint32_t kPlenty = 1'000'000;
+
+/// A wheel whose deadlines stand outside of it, as in the product.
+class Bench {
+  public:
+    explicit Bench(uint32_t capacity, Tick start) : wheel{capacity, start}, deadlines(capacity) {}
+
+    void arm(uint32_t index, Tick deadline) {
+        deadlines[index] = deadline;
+        wheel.arm(index, deadline);
+    }
+    std::vector<uint32_t> advance(Tick now, uint32_t budget = kPlenty) {
+        std::vector<uint32_t> fired;
+        wheel.advance(
+            now, budget, [](uint32_t) {}, [&](uint32_t index) { return deadlines[index]; },
+            [&](uint32_t index) { fired.push_back(index); });
+        return fired;
+    }
+    std::vector<uint32_t> advance_fully(Tick now) {
+        std::vector<uint32_t> fired;
+        do {
+            for (const uint32_t index : advance(now))
+                fired.push_back(index);
+        } while (wheel.lag(now) != 0);
+        return fired;
+    }
+
+    Wheel wheel;
+    std::vector<Tick> deadlines;
+};
+
+TEST(Wheel, fires_at_the_deadline_and_not_a_tick_earlier_at_every_level) {
+    for (const int32_t distance : {1, 2, 255, 256, 257, 65'535, 65'536, 65'537, 16'777'215,
+                                   16'777'216, 16'777'217, 43'200'000}) {
+        for (const uint32_t start : {0U, 1U, 255U, 256U, 65'535U, 4'294'967'290U}) {
+            Bench bench{1, Tick{start}};
+            bench.arm(0, Tick{start} + distance);
+            EXPECT_TRUE(bench.advance_fully(Tick{start} + (distance - 1)).empty())
+                << start << " + " << distance;
+            EXPECT_EQ(bench.advance_fully(Tick{start} + distance), std::vector<uint32_t>{0})
+                << start << " + " << distance;
+            EXPECT_EQ(bench.wheel.size(), 0U);
+        }
+    }
+}
+
+TEST(Wheel, a_deadline_that_moved_later_is_followed_without_arming_again) {
+    Bench bench{1, Tick{0}};
+    bench.arm(0, Tick{100});
+    bench.deadlines[0] = Tick{5'000};
+    EXPECT_TRUE(bench.advance_fully(Tick{4'999}).empty());
+    EXPECT_TRUE(bench.wheel.armed(0));
+    EXPECT_EQ(bench.advance_fully(Tick{5'000}).size(), 1U);
+}
+
+TEST(Wheel, a_deadline_in_the_past_fires_at_the_next_advance) {
+    Bench bench{1, Tick{1'000}};
+    bench.arm(0, Tick{10});
+    EXPECT_EQ(bench.advance(Tick{1'000}).size(), 1U);
+}
+
+TEST(Wheel, the_budget_bounds_the_work_and_what_is_left_comes_next_time) {
+    Bench bench{1'000, Tick{0}};
+    for (uint32_t index = 0; index < 1'000; ++index)
+        bench.arm(index, Tick{50});
+    size_t fired = 0;
+    for (int turn = 0; turn < 100; ++turn) {
+        const size_t now_fired = bench.advance(Tick{60}, 64).size();
+        EXPECT_LE(now_fired, 64U);
+        fired += now_fired;
+        if (fired < 1'000) {
+            EXPECT_GT(bench.wheel.lag(Tick{60}), 0U);
+        }
+    }
+    EXPECT_EQ(fired, 1'000U);
+    EXPECT_EQ(bench.wheel.lag(Tick{60}), 0U);
+}
+
+TEST(Wheel, an_expiry_may_take_others_out_that_are_due_in_the_same_tick) {
+    Bench bench{100, Tick{0}};
+    for (uint32_t index = 0; index < 100; ++index)
+        bench.arm(index, Tick{7});
+    uint32_t fired = 0;
+    bench.wheel.advance(
+        Tick{7}, kPlenty, [](uint32_t) {}, [&](uint32_t index) { return bench.deadlines[index]; },
+        [&](uint32_t index) {
+            ++fired;
+            bench.wheel.disarm((index + 1) % 100);
+        });
+    EXPECT_EQ(bench.wheel.size(), 0U);
+    EXPECT_GE(fired, 50U);
+    EXPECT_LT(fired, 100U);
+}
+
+TEST(Wheel, a_jump_of_days_is_drained_in_bounded_steps_and_loses_nothing) {
+    Bench bench{64, Tick{0}};
+    for (uint32_t index = 0; index < 64; ++index)
+        bench.arm(index, Tick{(index + 1) * 600'000});
+    EXPECT_EQ(bench.advance_fully(Tick{64 * 600'000}).size(), 64U);
+}
+
+struct ModelCase {
+    uint32_t seed;
+    uint32_t start;
+    int32_t longest;
+};
+
+class WheelModel : public testing::TestWithParam<ModelCase> {};
+
+TEST_P(WheelModel, equals_an_ordered_map_under_random_arming_disarming_and_time) {
+    constexpr uint32_t kCapacity = 500;
+    const ModelCase& param = GetParam();
+    std::mt19937 random{param.seed};
+    Bench bench{kCapacity, Tick{param.start}};
+    Tick now{param.start};
+    std::map<uint32_t, Tick> model;
+    for (int step = 0; step < 20'000; ++step) {
+        const uint32_t index = static_cast<uint32_t>(random()) % kCapacity;
+        const Tick deadline =
+            now + 1 + static_cast<int32_t>(random() % static_cast<uint32_t>(param.longest));
+        switch (random() % 8) {
+            case 0:
+            case 1:
+            case 2:
+                bench.arm(index, deadline);
+                model[index] = deadline;
+                break;
+            case 3:  // renewed: later, and the wheel isn't told
+                if (model.contains(index) && model[index].before(deadline))
+                    model[index] = bench.deadlines[index] = deadline;
+                break;
+            case 4:
+                bench.wheel.disarm(index);
+                model.erase(index);
+                break;
+            default: {
+                now = now + static_cast<int32_t>(random() % 400);
+                for (const uint32_t fired : bench.advance_fully(now)) {
+                    ASSERT_TRUE(model.contains(fired));
+                    ASSERT_FALSE(now.before(model[fired])) << "early";
+                    model.erase(fired);
+                }
+                for (const auto& [left, due] : model)
+                    ASSERT_TRUE(now.before(due)) << left << " is late";
+            }
+        }
+        ASSERT_EQ(bench.wheel.size(), model.size());
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, WheelModel,
+                         testing::Values(ModelCase{1, 0, 300}, ModelCase{2, 0, 70'000},
+                                         ModelCase{3, 250, 20'000'000},
+                                         ModelCase{4, 4'294'900'000U, 70'000},
+                                         ModelCase{5, 4'294'967'295U, 1'000}));
+
+TEST(Wheel, holds_every_index_at_once_whatever_the_slots) {
+    constexpr uint32_t kCapacity = 100'000;
+    Bench bench{kCapacity, Tick{0}};
+    std::mt19937 random{9};
+    for (int round = 0; round < 3; ++round) {
+        for (uint32_t index = 0; index < kCapacity; ++index)
+            bench.arm(index, Tick{1 + static_cast<uint32_t>(random()) % 40'000'000});
+        EXPECT_EQ(bench.wheel.size(), kCapacity);
+    }
+}
+
+}  // namespace
+}  // namespace ravelin
