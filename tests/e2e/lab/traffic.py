@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real programs that talk through the wire. Each function returns what happened."""
+
+import collections
+import json
+import os
+import re
+import socket
+import xml.etree.ElementTree
+
+from .netns import LabError, wait_until
+from .wire import SERVER4
+
+OPENVPN_PORT = 1194
+OPENVPN_NETWORK = "10.8.0"
+IPERF_PORT = 5201
+
+
+def ping(namespace, address, count=3, interval=0.2, size=56, extra=()):
+    """(sent, received) of the ping program."""
+    done = namespace.run("ping", "-n", "-c", str(count), "-i", str(interval), "-W", "3",
+                         "-s", str(size), *extra, address, seconds=60, check=False)
+    match = re.search(r"(\d+) packets transmitted, (\d+) received", done.out)
+    if not match:
+        raise LabError(str(done))
+    return int(match.group(1)), int(match.group(2))
+
+
+class Echo:
+    """UDP sockets on both sides of the wire, to say something and to answer, packet by packet."""
+
+    def __init__(self, wire, server, port, client, client_port=0):
+        self.server = wire.concentrator.udp((server, port))
+        self.client = wire.client.udp((client, client_port))
+        self.client_port = self.client.getsockname()[1]
+        self._server_address = (server, port)
+        self._client_address = (client, self.client_port)
+
+    def request(self, data=b"request"):
+        """client -> server; returns when it has arrived."""
+        self.client.sendto(data, self._server_address)
+        got, self._client_address = self.server.recvfrom(65535)
+        if got != data:
+            raise LabError(f"server received {got!r}, not {data!r}")
+
+    def reply(self, data=b"reply"):
+        """server -> client; returns when it has arrived."""
+        self.server.sendto(data, self._client_address)
+        got = self.client.recv(65535)
+        if got != data:
+            raise LabError(f"client received {got!r}, not {data!r}")
+
+    def close(self):
+        self.server.close()
+        self.client.close()
+
+
+def iperf_server(wire, address=SERVER4):
+    """A real iperf3 server at the concentrator."""
+    server = wire.start(wire.concentrator, "iperf3", "--server", "--bind", address,
+                        "--port", str(IPERF_PORT), "--forceflush")
+    server.wait_for("Server listening")
+    return server
+
+
+def iperf_result(finished):
+    """Bytes that the receiver got, from iperf3's JSON."""
+    try:
+        result = json.loads(finished.out)
+    except ValueError:
+        raise LabError(str(finished)) from None
+    if finished.code != 0 or "error" in result:
+        raise LabError(f"iperf3: {result.get('error', finished)}")
+    return result["end"]["sum_received"]["bytes"]
+
+
+def iperf(wire, address=SERVER4, seconds=1, extra=()):
+    """A TCP transfer from the client; bytes received by the server."""
+    server = iperf_server(wire, address)
+    try:
+        return iperf_result(wire.client.run(
+            "iperf3", "--client", address, "--port", str(IPERF_PORT), "--time", str(seconds),
+            "--json", *extra, seconds=seconds + 30, check=False))
+    finally:
+        server.stop()
+
+
+def traceroute(namespace, address, extra=()):
+    """[address of each hop], as the traceroute program found them ('*': no answer)."""
+    done = namespace.run("traceroute", "-n", "-w", "2", "-q", "1", "-m", "8", *extra, address,
+                         seconds=60)
+    return [line.split()[1] for line in done.out.splitlines() if re.match(r"\s*\d+ ", line)]
+
+
+def closed_udp_port(namespace, address, port, timeout=5.0):
+    """Sends to a port where nobody listens; the error that came back, or None."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with namespace.socket(family, socket.SOCK_DGRAM, timeout=timeout) as asking:
+        asking.connect((address, port))
+        asking.send(b"anybody there?")
+        try:
+            asking.recv(100)
+        except TimeoutError:
+            return None
+        except OSError as error:
+            return error
+    raise LabError("somebody answered on a port that should be closed")
+
+
+def port_scan(namespace, address, ports="1-40", seconds=60, extra=()):
+    """{state: number of ports} of a real nmap SYN scan: open, closed, or filtered (no answer)."""
+    done = namespace.run("nmap", "-n", "-Pn", "-sS", "-T4", "--max-retries", "0", "-p", ports,
+                         "-oX", "-", *extra, address, seconds=seconds)
+    states = collections.Counter()
+    root = xml.etree.ElementTree.fromstring(done.out)
+    for rest in root.iter("extraports"):
+        states[rest.get("state")] += int(rest.get("count"))
+    for port in root.iter("port"):
+        states[port.find("state").get("state")] += 1
+    if not states:
+        raise LabError(str(done))
+    return dict(states)
+
+
+class OpenVpn:
+    """A real OpenVPN server at the concentrator and a real client outside, with own keys."""
+
+    SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
+
+    def __init__(self, wire):
+        self._wire = wire
+        self._folder = wire.path("openvpn")
+        os.makedirs(self._folder, exist_ok=True)
+        prints = {who: self._keys(who) for who in ("server", "client")}
+        self.server = wire.start(
+            wire.concentrator, "openvpn", "--dev", "tun0", "--dev-type", "tun",
+            "--topology", "subnet", "--server", f"{OPENVPN_NETWORK}.0", "255.255.255.0",
+            "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", "2", "10",
+            "--explicit-exit-notify", "1", *self._common("server", prints["client"]))
+        self.client = None
+        self._client_print = prints["server"]
+        self.server.wait_for("Initialization Sequence Completed", 20)
+
+    def _keys(self, who):
+        key, certificate = (os.path.join(self._folder, f"{who}.{end}") for end in ("key", "crt"))
+        self._wire.client.run(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj",
+            f"/CN=lab-{who}")
+        shown = self._wire.client.run("openssl", "x509", "-in", certificate, "-noout",
+                                      "-fingerprint", "-sha256").out
+        return shown.split("=", 1)[1].strip()
+
+    def _common(self, who, peer_fingerprint):
+        return ("--proto", "udp4", "--cert", os.path.join(self._folder, f"{who}.crt"),
+                "--key", os.path.join(self._folder, f"{who}.key"),
+                "--peer-fingerprint", peer_fingerprint, "--disable-dco", "--verb", "3")
+
+    def connect(self):
+        """Starts the client and waits until the tunnel stands."""
+        self.client = self._wire.start(
+            self._wire.client, "openvpn", "--client", "--dev", "tun0", "--dev-type", "tun",
+            "--remote", SERVER4, str(OPENVPN_PORT), "--nobind", "--connect-retry", "1",
+            "--connect-timeout", "10", "--explicit-exit-notify", "1",
+            *self._common("client", self._client_print))
+        self.client.wait_for("Initialization Sequence Completed", 30)
+        wait_until(lambda: "tun0" in self._wire.client.run("ip", "-br", "addr").out, 5,
+                   "the tunnel's interface")
+
+    def ping(self, count=3):
+        """(sent, received) through the tunnel."""
+        return ping(self._wire.client, self.SERVER_INSIDE, count)
+
+    def stop(self):
+        for program in (self.client, self.server):
+            if program is not None:
+                program.stop()

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every scenario, in the order in which they run.
+
+A scenario is a function that gets a Wire, starts ravelind on it, lets real programs talk, and
+checks what came through and what ravelind says about it. Its docstring says what it proves. After
+each one the runner checks that every packet is accounted for and that SIGTERM ends ravelind with
+0 within a second.
+"""
+
+from . import (lifecycle, oracle, policy, prometheus, related, reload, replay, states,
+               traffic_basics, vpn, watching)
+
+# suite: ((scenarios), (numbers of workers to run each with))
+SUITES = {
+    "e2e": ((*traffic_basics.ALL, *states.ALL, *related.ALL, *policy.ALL, *vpn.ALL, *reload.ALL,
+             *watching.ALL, *oracle.ALL), (1, 2, 3)),
+    "lifecycle": (lifecycle.ALL, (1,)),
+    "replay": (replay.ALL, (1,)),
+    "metrics": (prometheus.ALL, (2,)),
+}
