@@ -64,15 +64,17 @@ struct TrackingOptions {
     bool icmp_end_when_answered = true;  ///< the entry ends when every request is answered
     bool icmp_obsolete_queries = false;  ///< timestamp, information and address mask may open
     // ICMP errors
-    bool icmp_error_known_codes_only = true;   ///< no redirect, no source quench, known codes only
-    bool icmp_error_check_sequence = true;     ///< the quoted TCP sequence lies in the window
-    bool icmp_error_check_mtu = true;          ///< a next-hop MTU that can be
-    bool icmp_error_ends_unanswered = true;    ///< ends SYN_SENT and UNREPLIED
+    bool icmp_error_known_codes_only = true;  ///< no redirect, no source quench, known codes only
+    bool icmp_error_check_sequence = true;    ///< the quoted TCP sequence lies in the window
+    bool icmp_error_check_mtu = true;         ///< a next-hop MTU that can be
+    bool icmp_error_ends_unanswered = true;   ///< ends SYN_SENT and UNREPLIED
     // TCP
-    bool tcp_loose = false;            ///< mid-stream packets may open a connection
-    bool tcp_be_liberal = false;       ///< out-of-window packets pass, but RST never
+    bool tcp_loose = false;       ///< mid-stream packets may open a connection
+    bool tcp_be_liberal = false;  ///< out-of-window packets pass, but RST never
     bool tcp_ignore_invalid_rst = false;
-    bool tcp_rst_exact = true;         ///< only an RST at exactly the next sequence number closes
+    bool tcp_rst_exact = true;      ///< only an RST at exactly the next sequence number closes
+    bool tcp_invalid_inert = true;  ///< a refused segment leaves no trace; the kernel keeps the
+                                    ///< window of a refused SYN/ACK and counts refused FIN, RST
     bool tcp_simultaneous_open = false;
     uint8_t tcp_max_retransmissions = 3;
 

@@ -35,6 +35,10 @@ struct TcpTracker {
     static bool open(const TcpSegment& segment, const TrackingOptions& options, TcpState& state,
                      TcpPhase& phase, DropReason& reason) noexcept;
 
+    /// The timeout of a connection that open() has just begun.
+    static Duration opening_timeout(const TcpState& state, TcpPhase phase,
+                                    const TrackingOptions& options) noexcept;
+
     /// `seen_reply` and `assured` are the connection's flags before this packet. On Invalid and
     /// Reopen the caller changes nothing else.
     static TrackStep update(TcpState& state, TcpPhase& phase, const TcpSegment& segment,

@@ -34,6 +34,8 @@ struct TrackStep {
     bool renew = true;                     ///< set the deadline to now + timeout
     bool assured = false;                  ///< set ASSURED if it isn't yet
     bool changed = false;                  ///< the protocol's state changed (an UPDATE event)
+    /// From now on, with `renew`. With Invalid: zero, or what the deadline is cut down to if it is
+    /// later (netfilter nf_tcp_handle_invalid(); never in profile strict).
     Duration timeout{};
 };
 
