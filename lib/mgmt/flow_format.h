@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "conntrack/record.h"
+#include "policy/policy.h"
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ravelin {
+
+/// The words behind the numbers of a FlowRecord.
+struct FlowNames {
+    std::vector<std::string> wires;
+    std::vector<std::string> rules;  ///< of the policy with this generation
+    uint16_t generation = 1;
+};
+
+/// "established" for TCP, otherwise unreplied, replied or assured; as in ravelin_conntrack_entries.
+[[nodiscard]] std::string flow_state(const FlowRecord& flow);
+
+/// Appends one JSON object without a newline. Seconds and bytes are named by their suffix.
+///
+///     {"id":7,"wire":"vpn","family":"ipv4","protocol":"udp","protocol_number":17,
+///      "state":"assured","opened_from":"inside","timeout_s":29.9,"age_s":3.1,
+///      "original":{"source":"10.1.1.2","destination":"10.2.2.2","sport":1,"dport":2,
+///                  "packets":3,"bytes":4},"reply":{...},
+///      "rule":"allow-vpn","vlan":[100,200],"worker":0}
+///
+/// ICMP queries have type, code and id instead of the ports. "rule" is "default" when no rule
+/// matched, and null when the rule belongs to an older policy; "vlan" stands only when tagged.
+void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames& names);
+
+/// A table for people: columns as wide as their widest cell.
+class FlowTableFormat {
+  public:
+    explicit FlowTableFormat(std::span<const FlowRecord> flows, const FlowNames& names);
+    void append_header(std::string& out) const;
+    void append_row(std::string& out, const FlowRecord& flow) const;
+
+  private:
+    static constexpr size_t kColumns = 9;
+    using Row = std::array<std::string, kColumns>;
+    [[nodiscard]] Row cells(const FlowRecord& flow) const;
+    void append(std::string& out, const Row& row) const;
+
+    const FlowNames& names_;
+    std::array<size_t, kColumns> width_{};
+};
+
+/// Whole seconds, minutes, hours or days with the next smaller unit: "29s", "3m05s", "4d23h".
+[[nodiscard]] std::string short_duration(Duration duration);
+
+}  // namespace ravelin

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/worker_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace ravelin {
+
+namespace {
+
+/// Records that one request copies: small enough that a worker's burst doesn't wait for it.
+constexpr size_t kSlice = 1024;
+
+}  // namespace
+
+void WorkerClient::sweep() {
+    std::erase_if(abandoned_, [](const auto& errand) {
+        return errand->request.done.load(std::memory_order_acquire);
+    });
+}
+
+Result<void> WorkerClient::ask(Errand& errand, size_t worker) {
+    using clock = std::chrono::steady_clock;
+    const WorkerHandle& handle = appliance_.workers[worker];
+    const auto stuck = [&] {
+        return fail("worker " + handle.lcore + " on CPU " + std::to_string(handle.cpu) +
+                    " doesn't answer");
+    };
+    errand.request.done.store(false, std::memory_order_relaxed);
+    if (!handle.link->requests.push(&errand.request)) {
+        errand.request.done.store(true, std::memory_order_relaxed);
+        return stuck();
+    }
+    const clock::time_point deadline = clock::now() + patience_;
+    // The first answers come within microseconds; after that the thread gives its CPU away.
+    for (auto pause = 0us; !errand.request.done.load(std::memory_order_acquire);
+         pause = std::min(pause + 5us, 200us)) {
+        if (clock::now() > deadline) return stuck();
+        std::this_thread::sleep_for(pause);
+    }
+    return {};
+}
+
+Result<void> WorkerClient::run(std::unique_ptr<Errand>& errand, size_t worker) {
+    sweep();
+    auto asked = ask(*errand, worker);
+    // The worker may still write to it: keep it until it says done.
+    if (!asked && !errand->request.done.load(std::memory_order_acquire))
+        abandoned_.push_back(std::move(errand));
+    return asked;
+}
+
+Result<std::vector<FlowRecord>> WorkerClient::dump() {
+    std::vector<FlowRecord> all;
+    uint64_t expected = 0;
+    for (const WorkerHandle& worker : appliance_.workers)
+        expected += worker.link->counters.entries.value();
+    all.reserve(expected + expected / 16);
+
+    for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
+        auto errand = std::make_unique<Errand>();
+        errand->slice.resize(kSlice);
+        errand->request.kind = Request::Kind::Dump;
+        errand->request.out = errand->slice;
+        do {
+            errand->request.written = 0;
+            if (auto asked = run(errand, worker); !asked)
+                return tl::unexpected<Error>{asked.error()};
+            all.insert(all.end(), errand->slice.begin(),
+                       errand->slice.begin() + errand->request.written);
+        } while (!errand->request.at_end);
+    }
+    return all;
+}
+
+Result<void> WorkerClient::ask_all(Request::Kind kind) {
+    for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
+        auto errand = std::make_unique<Errand>();
+        errand->request.kind = kind;
+        if (auto asked = run(errand, worker); !asked) return asked;
+    }
+    return {};
+}
+
+Result<void> WorkerClient::flush() {
+    return ask_all(Request::Kind::Flush);
+}
+
+Result<void> WorkerClient::ping() {
+    return ask_all(Request::Kind::Ping);
+}
+
+}  // namespace ravelin

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/result.h"
+#include "mgmt/appliance.h"
+#include "pipeline/request.h"
+
+#include <memory>
+#include <vector>
+
+namespace ravelin {
+
+/// Puts questions to workers and waits for the answers, but never for long: a worker that doesn't
+/// answer in time is reported, and what it may still write to is kept until it has.
+///
+/// One thread at a time.
+class WorkerClient {
+  public:
+    /// A worker answers within one iteration, microseconds; what takes longer than this is stuck.
+    static constexpr Duration kPatience = 1s;
+
+    explicit WorkerClient(const Appliance& appliance, Duration patience = kPatience)
+        : appliance_{appliance}, patience_{patience} {}
+
+    /// All connections of all workers, each worker's in slices.
+    Result<std::vector<FlowRecord>> dump();
+
+    /// Ends every connection of every worker.
+    Result<void> flush();
+
+    /// Every worker has finished an iteration.
+    Result<void> ping();
+
+  private:
+    struct Errand {
+        Request request;
+        std::vector<FlowRecord> slice;
+    };
+
+    Result<void> ask(Errand& errand, size_t worker);
+    Result<void> ask_all(Request::Kind kind);
+    /// Lets go of abandoned errands that have been answered since.
+    void sweep();
+    Result<void> run(std::unique_ptr<Errand>& errand, size_t worker);
+
+    const Appliance& appliance_;
+    Duration patience_;
+    std::vector<std::unique_ptr<Errand>> abandoned_;
+};
+
+}  // namespace ravelin
