@@ -34,17 +34,11 @@ class PortIo {
            const std::array<TransmitQueue, kMaxPorts>& transmit) noexcept
         : receive_{std::move(receive)}, transmit_{transmit} {}
 
-    /// The first step of stopping: what is inside still leaves, nothing new comes in. For the
-    /// worker's own thread.
-    void stop_receiving() noexcept { receiving_ = false; }
-
     [[nodiscard]] uint32_t source_count() const noexcept {
         return static_cast<uint32_t>(receive_.size());
     }
 
     uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept {
-        if (!receiving_) [[unlikely]]
-            return 0;
         const ReceiveQueue& from = receive_[source];
         std::array<rte_mbuf*, kBurstSize> buffers;
         const uint32_t count =
@@ -90,7 +84,6 @@ class PortIo {
 
     std::vector<ReceiveQueue> receive_;
     std::array<TransmitQueue, kMaxPorts> transmit_;
-    bool receiving_ = true;
 };
 static_assert(PacketIo<PortIo>);
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "capture/replay.h"
+
+#include "base/check.h"
+#include "flow/hash.h"
+#include "pipeline/handoff.h"
+#include "pipeline/worker.h"
+#include "sync/published.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ravelin {
+
+namespace {
+
+/// Ticks compare within 248 days, so a longer gap between two packets is crossed in steps.
+constexpr Duration kLongestStep = 100 * 24h;
+
+}  // namespace
+
+uint32_t ReplayIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+    if (!waiting_) return 0;
+    waiting_ = false;
+    frames[0] = Frame{};
+    frames[0].buffer = &packet_;
+    frames[0].data = packet_.frame.bytes.data();
+    frames[0].length = static_cast<uint32_t>(packet_.frame.bytes.size());
+    frames[0].port = packet_.port;
+    return 1;
+}
+
+uint32_t ReplayIo::transmit(uint8_t, std::span<void*> buffers) noexcept {
+    return static_cast<uint32_t>(buffers.size());
+}
+
+void ReplayIo::release(std::span<void*>) noexcept {}
+
+void ReplayIo::observe(const Packet& packet) noexcept {
+    packet_.ct_class = packet.ct_class;
+    packet_.action = packet.action;
+    packet_.reason = packet.reason;
+    packet_.flow = packet.flow;
+}
+
+struct Replay::Engine {
+    Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
+           const HashSecret& secret)
+        : topology{wiring}, runtime{std::move(first)} {
+        link.capacity = capacity;
+        topology.worker_count = 1;
+        for (std::vector<uint8_t>& transmitter : topology.transmitter)
+            transmitter.assign(1, 0);
+        worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
+            WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret}, io,
+            clock);
+        worker->shard().conntrack.identify(true);
+        quiescence.enter(0);
+    }
+
+    Topology topology;
+    Indirection indirection{1};
+    Published<Runtime> runtime;
+    Quiescence quiescence{1};
+    HandoffMesh mesh{1};
+    WorkerLink link{1};
+    ReplayIo io;
+    ReplayClock clock;
+    std::unique_ptr<Worker<ReplayIo, ReplayClock>> worker;
+};
+
+Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
+               const HashSecret& secret)
+    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret)} {}
+
+Replay::~Replay() {
+    engine_->quiescence.leave(0);
+}
+
+void Replay::advance_to(Instant instant) {
+    Engine& engine = *engine_;
+    while (engine.clock.now() < instant) {
+        engine.clock.set(std::min(instant, engine.clock.now() + kLongestStep));
+        do {
+            engine.worker->run_once(false);
+        } while (engine.link.counters.expiry_lag_ticks.value() != 0);
+    }
+}
+
+void Replay::run(CaptureMerge& captures, const ReplaySink& sink) {
+    Engine& engine = *engine_;
+    uint64_t number = 0;
+    int64_t origin = 0;
+    while (const auto merged = captures.next()) {
+        if (number == 0) origin = merged->clock;
+        advance_to(Instant{Duration{merged->clock - origin}});
+        ReplayedPacket packet;
+        packet.number = ++number;
+        packet.port = merged->port;
+        packet.frame = merged->frame;
+        engine.io.offer(packet);
+        engine.worker->run_once();
+        sink(engine.io.packet());
+    }
+}
+
+std::vector<FlowRecord> Replay::flows() {
+    std::vector<FlowRecord> flows(engine_->link.counters.entries.value());
+    Request request;
+    request.kind = Request::Kind::Dump;
+    request.out = flows;
+    CHECK(engine_->link.requests.push(&request));
+    while (!request.done.load(std::memory_order_acquire))
+        engine_->worker->run_once(false);
+    flows.resize(request.written);
+    return flows;
+}
+
+const WorkerCounters& Replay::counters() const noexcept {
+    return engine_->link.counters;
+}
+
+}  // namespace ravelin

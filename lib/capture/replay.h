@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/keyed_hash.h"
+#include "capture/merge.h"
+#include "conntrack/record.h"
+#include "pipeline/io.h"
+#include "pipeline/link.h"
+#include "pipeline/packet.h"
+#include "pipeline/runtime.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ravelin {
+
+/// One replayed packet and its fate.
+struct ReplayedPacket {
+    uint64_t number = 0;  ///< from 1, in merged order
+    uint8_t port = 0;     ///< it came in on
+    CapturedFrame frame;
+    CtClass ct_class = CtClass::None;
+    Action action =
+        Action::Pending;  ///< Forward or Drop; Pending: still held when the replay ended
+    DropReason reason = DropReason::None;
+    uint64_t flow = 0;
+};
+
+/// Called once for each packet, in merged order.
+using ReplaySink = std::function<void(const ReplayedPacket&)>;
+
+/// Stands still between packets; Instant{} is the first packet's time.
+class ReplayClock {
+  public:
+    [[nodiscard]] Instant now() const noexcept { return now_; }
+    void set(Instant now) noexcept { now_ = now; }
+
+  private:
+    Instant now_{};
+};
+
+/// A worker's only port: it offers one packet at a time and takes back what was decided.
+class ReplayIo {
+  public:
+    /// The next poll finds this packet; its bytes stay the caller's.
+    void offer(const ReplayedPacket& packet) noexcept {
+        packet_ = packet;
+        waiting_ = true;
+    }
+    /// The packet that was offered last, and what became of it.
+    [[nodiscard]] const ReplayedPacket& packet() const noexcept { return packet_; }
+
+    [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
+    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept;
+    uint32_t transmit(uint8_t port, std::span<void*> buffers) noexcept;
+    void release(std::span<void*> buffers) noexcept;
+    void observe(const Packet& packet) noexcept;
+
+  private:
+    ReplayedPacket packet_{};
+    bool waiting_ = false;
+};
+static_assert(PacketIo<ReplayIo>);
+
+/// Runs captures through the very worker that forwards packets: one worker, one shard, the
+/// captures' time stamps as its clock. Needs no EAL and no privilege.
+///
+/// Between two packets every timer that is due by then has fired, however long the gap is, so
+/// that the outcome depends on the captures and the configuration alone.
+class Replay {
+  public:
+    Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
+           const HashSecret& secret);
+    ~Replay();
+    Replay(const Replay&) = delete;
+    Replay& operator=(const Replay&) = delete;
+
+    /// Once: reads the captures to their ends.
+    void run(CaptureMerge& captures, const ReplaySink& sink);
+
+    /// The connections that are open at the time of the last packet.
+    [[nodiscard]] std::vector<FlowRecord> flows();
+    [[nodiscard]] const WorkerCounters& counters() const noexcept;
+
+  private:
+    struct Engine;
+    void advance_to(Instant instant);
+
+    std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace ravelin
