@@ -8,7 +8,7 @@
 
 namespace ravelin {
 
-/// Why a packet was dropped. Every drop has exactly one; every one is a counter (ADR 6).
+/// Why a packet was dropped. Every drop has exactly one; every one is a counter (ADR 7).
 ///
 /// The keyword is the metric label and the word in logs and JSON; it never changes once released.
 /// Sorted by the stage that finds it.

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The loop: bursts, hand-over, full rings and tables, reload, requests, conservation.
+#include "pipeline/worker.h"
+
+#include "support/lab.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <string>
+
+namespace ravelin {
+namespace {
+
+using testing::Bytes;
+using testing::Fate;
+using testing::kInside;
+using testing::kOutside;
+using testing::Lab;
+using testing::PacketBuilder;
+
+std::string host(uint32_t n) {
+    return "10.0." + std::to_string(n / 250) + "." + std::to_string(n % 250 + 1);
+}
+Bytes datagram(uint32_t client, bool reply = false) {
+    return reply ? PacketBuilder{}.ipv4("192.0.2.20", host(client)).udp(1194, 40000).build()
+                 : PacketBuilder{}.ipv4(host(client), "192.0.2.20").udp(40000, 1194).build();
+}
+
+TEST(Worker, a_lone_packet_leaves_in_the_turn_it_came_in) {
+    Lab lab;
+    lab.offer(kInside, datagram(1));
+    EXPECT_TRUE(lab.workers[0]->run_once());
+    EXPECT_EQ(lab.ios[0]->transmitted(kOutside).size(), 1U);
+}
+
+TEST(Worker, a_full_burst_may_wait_for_the_next_turn_but_no_longer) {
+    Lab lab;
+    for (uint32_t i = 0; i < kBurstSize; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.workers[0]->run_once();
+    EXPECT_EQ(lab.links[0]->counters.held.value(), kBurstSize);
+    lab.workers[0]->run_once();
+    EXPECT_EQ(lab.links[0]->counters.held.value(), 0U);
+    EXPECT_EQ(lab.ios[0]->transmitted(kOutside).size(), kBurstSize);
+    lab.check_conservation();
+}
+
+TEST(Worker, what_leaves_are_the_bytes_that_came_in_the_order_that_they_came) {
+    Lab lab{1, Lab::allow_all()};
+    std::vector<Bytes> sent;
+    for (uint32_t i = 0; i < 300; ++i) {
+        sent.push_back(PacketBuilder{}
+                           .ipv4("10.0.0.1", "192.0.2.20")
+                           .udp(40000, 1194)
+                           .payload(Bytes(i % 40 + 1, static_cast<uint8_t>(i)))
+                           .pad(i % 7)
+                           .build());
+        lab.offer(kInside, sent.back());
+    }
+    lab.run();
+    EXPECT_EQ(lab.ios[0]->transmitted(kOutside), sent);
+}
+
+TEST(Worker, packets_of_one_new_connection_in_one_burst_make_one_connection) {
+    Lab lab;
+    for (int i = 0; i < 10; ++i)
+        lab.offer(kInside, datagram(1));
+    lab.run();
+    EXPECT_EQ(lab.flows().size(), 1U);
+    EXPECT_EQ(lab.flows()[0].packets[0], 10U);
+}
+
+TEST(Worker, a_burst_may_open_use_and_end_a_connection) {
+    Lab lab;
+    const auto tcp = [](const char* flags, uint32_t seq) {
+        return PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.20").tcp(1, 2, flags).seq(seq).build();
+    };
+    const Bytes syn = tcp("S", 1);
+    lab.offer(kInside, syn);
+    lab.offer(kInside, syn);
+    lab.offer(kInside,
+              PacketBuilder{}.ipv4("198.51.100.1", "10.0.0.1").icmp_error(3, 1, syn, 28).build());
+    lab.run();
+    EXPECT_EQ(lab.flows().size(), 0U);
+    EXPECT_EQ(lab.deleted(EndReason::IcmpError), 1U);
+}
+
+TEST(Worker, a_full_transmit_queue_is_counted_as_its_own_drop_reason) {
+    Lab lab;
+    lab.ios[0]->limit_transmit(kOutside, 3);
+    for (uint32_t i = 0; i < 10; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.run();
+    EXPECT_EQ(lab.ios[0]->transmitted(kOutside).size(), 3U);
+    EXPECT_EQ(lab.drops(DropReason::TransmitFull), 7U);
+}
+
+TEST(Worker, a_full_table_is_a_drop_reason_and_harms_no_connection_that_exists) {
+    Lab lab{1, Lab::open_policy(), 100};
+    for (uint32_t i = 0; i < 150; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.run();
+    EXPECT_EQ(lab.flows().size(), 100U);
+    EXPECT_EQ(lab.drops(DropReason::TableFull), 50U);
+    for (uint32_t i = 0; i < 100; ++i)
+        EXPECT_EQ(lab.pass(kOutside, datagram(i, true)).ct_class, CtClass::Established);
+    lab.wait(181s);
+    EXPECT_EQ(lab.flows().size(), 0U);
+    EXPECT_EQ(lab.pass(kInside, datagram(149)).action, Action::Forward);
+}
+
+class Workers : public ::testing::TestWithParam<std::tuple<uint32_t, bool>> {
+  protected:
+    [[nodiscard]] static uint32_t count() { return std::get<0>(GetParam()); }
+    [[nodiscard]] static bool shared_queue() { return std::get<1>(GetParam()); }
+};
+
+TEST_P(Workers, whoever_receives_a_packet_it_meets_its_connection) {
+    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    std::mt19937 random{1};
+    for (uint32_t client = 0; client < 200; ++client) {
+        EXPECT_EQ(
+            lab.pass(kInside, datagram(client), static_cast<uint32_t>(random()) % count()).ct_class,
+            CtClass::New);
+        EXPECT_EQ(
+            lab.pass(kOutside, datagram(client, true), static_cast<uint32_t>(random()) % count())
+                .ct_class,
+            CtClass::Established);
+    }
+    EXPECT_EQ(lab.flows().size(), 200U);
+    if (count() > 1) {
+        std::set<uint8_t> shards;
+        for (const FlowRecord& flow : lab.flows())
+            shards.insert(flow.shard);
+        EXPECT_EQ(shards.size(), count());
+    }
+}
+
+TEST_P(Workers, an_error_of_a_router_on_the_way_meets_the_connection_that_it_quotes) {
+    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    uint64_t handed = 0;
+    for (uint32_t client = 0; client < 50; ++client) {
+        const Bytes sent = datagram(client);
+        lab.pass(kInside, sent, client % count());
+        lab.pass(kOutside, datagram(client, true), client % count());
+        for (uint32_t router = 1; router < 6; ++router) {
+            const Bytes error = PacketBuilder{}
+                                    .ipv4("198.51.100." + std::to_string(router), host(client))
+                                    .icmp_error(11, 0, sent, 28)
+                                    .build();
+            EXPECT_EQ(lab.pass(kOutside, error, router % count()).ct_class, CtClass::Related);
+        }
+    }
+    for (const auto& link : lab.links)
+        handed += link->counters.handed_in.value();
+    EXPECT_EQ(handed > 0, count() > 1);
+}
+
+TEST_P(Workers, conserve_every_packet_of_a_random_mixture) {
+    Lab lab{count(), Lab::allow_all(), 256, shared_queue()};
+    std::mt19937 random{42};
+    for (int round = 0; round < 60; ++round) {
+        for (int i = 0; i < 200; ++i) {
+            Bytes frame = datagram(static_cast<uint32_t>(random()) % 600, random() % 2 == 0);
+            switch (random() % 6) {
+                case 0:
+                    frame.resize(random() % frame.size());
+                    break;
+                case 1:
+                    frame[random() % frame.size()] ^= static_cast<uint8_t>(random());
+                    break;
+                case 2: {
+                    Bytes junk(random() % 100);
+                    for (uint8_t& byte : junk)
+                        byte = static_cast<uint8_t>(random());
+                    frame = std::move(junk);
+                    break;
+                }
+                default:
+                    break;
+            }
+            lab.offer(random() % 2 == 0 ? kInside : kOutside, std::move(frame),
+                      static_cast<uint32_t>(random()) % count());
+        }
+        for (const auto& io : lab.ios)
+            io->limit_transmit(kOutside, static_cast<uint32_t>(random()) % 64);
+        lab.run();
+        lab.wait(Duration{static_cast<int64_t>(random() % 20'000'000'000ULL)});
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(number, Workers,
+                         ::testing::Combine(::testing::Values(1U, 2U, 3U, 4U), ::testing::Bool()));
+
+TEST(Workers, a_full_ring_between_them_is_counted_as_its_own_drop_reason) {
+    Lab lab{2};
+    // Only the first worker runs, so the other's ring fills.
+    uint32_t offered = 0;
+    while (lab.drops(DropReason::RingFull) == 0 && offered < 100'000) {
+        for (uint32_t i = 0; i < kBurstSize; ++i)
+            lab.offer(kInside, datagram(offered++ % 60'000), 0);
+        lab.workers[0]->run_once();
+    }
+    EXPECT_GT(lab.drops(DropReason::RingFull), 0U);
+    EXPECT_EQ(lab.links[0]->counters.handed_off.value(), 2047U);
+    lab.run();
+}
+
+TEST(Reload, takes_effect_at_the_next_turn_and_keeps_every_connection) {
+    Lab lab;
+    lab.pass(kInside, datagram(1));
+    Runtime second = Lab::allow_all();
+    second.generation = 2;
+    second.tracking.timeouts.udp_replied = 60s;
+    const auto old = lab.runtime.publish(std::make_unique<const Runtime>(second));
+    const uint64_t mark = lab.quiescence.mark();
+    EXPECT_FALSE(lab.quiescence.passed(mark)) << "the worker may still read the old one";
+    EXPECT_EQ(lab.pass(kOutside, datagram(1, true)).ct_class, CtClass::Established);
+    EXPECT_TRUE(lab.quiescence.passed(mark));
+    EXPECT_EQ(lab.flows()[0].remaining, 60s);
+    EXPECT_EQ(lab.pass(kOutside, datagram(2, true)).action, Action::Forward);
+}
+
+TEST(Requests, a_listing_is_served_in_slices_and_holds_every_connection_once) {
+    Lab lab{1, Lab::open_policy(), 5'000};
+    for (uint32_t i = 0; i < 1'000; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.run();
+    std::vector<FlowRecord> out(300);
+    std::set<uint64_t> ids;
+    Request request;
+    request.kind = Request::Kind::Dump;
+    uint32_t turns = 0;
+    while (!request.at_end) {
+        request.out = out;
+        request.written = 0;
+        request.done = false;
+        ASSERT_TRUE(lab.links[0]->requests.push(&request));
+        while (!request.done) {
+            lab.workers[0]->run_once();
+            ASSERT_LT(++turns, 1'000U);
+        }
+        for (uint32_t i = 0; i < request.written; ++i)
+            EXPECT_TRUE(ids.insert(out[i].id).second);
+    }
+    EXPECT_EQ(ids.size(), 1'000U);
+    EXPECT_GE(turns, 5'000U / RequestServer::kSlice);
+}
+
+TEST(Requests, a_flush_ends_every_connection) {
+    Lab lab;
+    for (uint32_t i = 0; i < 500; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.run();
+    Request request;
+    request.kind = Request::Kind::Flush;
+    ASSERT_TRUE(lab.links[0]->requests.push(&request));
+    for (int turn = 0; turn < 20 && !request.done; ++turn)
+        lab.workers[0]->run_once();
+    EXPECT_TRUE(request.done);
+    EXPECT_EQ(lab.flows().size(), 0U);
+    EXPECT_EQ(lab.deleted(EndReason::Operator), 500U);
+    lab.check_conservation();
+}
+
+TEST(Events, tell_the_life_of_a_connection_when_somebody_listens) {
+    Lab lab;
+    lab.pass(kInside, datagram(1));
+    EXPECT_EQ(lab.links[0]->events.size(), 0U) << "nobody listens";
+    lab.links[0]->events_wanted = true;
+    lab.pass(kInside, datagram(2));
+    lab.pass(kOutside, datagram(2, true));
+    lab.pass(kOutside, datagram(2, true));
+    lab.wait(200s);
+    std::vector<FlowEvent> events(10);
+    events.resize(lab.links[0]->events.pop(events.data(), 10));
+    std::vector<EventKind> kinds;
+    for (const FlowEvent& event : events) {
+        if (event.flow.source == Address::parse(host(2)).value()) kinds.push_back(event.kind);
+    }
+    EXPECT_EQ(kinds, (std::vector<EventKind>{EventKind::New, EventKind::Update, EventKind::Update,
+                                             EventKind::Destroy}));
+    EXPECT_EQ(events.back().end_reason, EndReason::Timeout);
+}
+
+TEST(Events, a_full_ring_costs_events_and_counts_them_but_no_packet) {
+    Lab lab{1, Lab::open_policy(), 40'000};
+    lab.links[0]->events_wanted = true;
+    for (uint32_t i = 0; i < 20'000; ++i)
+        lab.offer(kInside, PacketBuilder{}
+                               .ipv4("10.0.0.1", "192.0.2.20")
+                               .udp(static_cast<uint16_t>(i + 1), 1194)
+                               .build());
+    lab.run();
+    EXPECT_EQ(lab.flows().size(), 20'000U);
+    const WorkerCounters& counters = lab.links[0]->counters;
+    EXPECT_EQ(counters.events_emitted[0].value() + counters.events_lost.value(), 20'000U);
+    EXPECT_GT(counters.events_lost.value(), 0U);
+}
+
+TEST(Drain, without_receiving_the_last_burst_is_still_finished) {
+    Lab lab;
+    for (uint32_t i = 0; i < kBurstSize; ++i)
+        lab.offer(kInside, datagram(i));
+    lab.workers[0]->run_once();
+    lab.offer(kInside, datagram(500));
+    lab.workers[0]->run_once(false);
+    EXPECT_EQ(lab.ios[0]->transmitted(kOutside).size(), kBurstSize);
+    lab.check_conservation();
+}
+
+}  // namespace
+}  // namespace ravelin
