@@ -13,10 +13,10 @@ namespace ravelin {
 
 /// All that one worker and management share. The worker never waits for any of it.
 struct WorkerLink {
-    explicit WorkerLink(uint32_t event_capacity = 16384) : events{event_capacity} {}
+    explicit WorkerLink(uint32_t event_capacity = 16383) : events{event_capacity} {}
 
     WorkerCounters counters;                 ///< worker writes, management reads
-    SpscRing<Request*> requests{64};         ///< management to worker
+    SpscRing<Request*> requests{63};         ///< management to worker
     SpscRing<FlowEvent> events;              ///< worker to management
     std::atomic<bool> events_wanted{false};  ///< somebody listens; otherwise no event is built
     uint32_t capacity = 0;                   ///< connections that the worker's table holds

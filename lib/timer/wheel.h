@@ -37,7 +37,7 @@ class Wheel {
     [[nodiscard]] uint32_t size() const noexcept { return size_; }
 
     /// Handles indices whose slot has come, at most `budget` of them, and steps over at most
-    /// `budget` empty slots; what is left comes first next time.
+    /// kStepsPerBudget * `budget` empty slots; what is left comes first next time.
     ///
     /// `prefetch(index)` is called some indices ahead. `deadline(index)` returns the current
     /// deadline: later than the wheel's time means "not yet" and the index is put there; otherwise
@@ -47,7 +47,8 @@ class Wheel {
     uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Deadline&& deadline,
                      Expired&& expired) noexcept {
         uint32_t handled = 0;
-        for (uint32_t steps = 0; !now.before(current_) && steps < budget; ++steps) {
+        const uint32_t most_steps = budget * kStepsPerBudget;
+        for (uint32_t steps = 0; !now.before(current_) && steps < most_steps; ++steps) {
             for (uint32_t level = first_level_due(); level < kLevels; --level) {
                 const uint32_t slot = slot_of(level, current_);
                 uint32_t prefetched = 0;
@@ -81,6 +82,8 @@ class Wheel {
     static constexpr uint32_t kLevels = 4;
     static constexpr uint32_t kSlots = 256;
     static constexpr uint32_t kPerChunk = 14;
+    /// An empty slot costs that much less than an index.
+    static constexpr uint32_t kStepsPerBudget = 16;
 
     struct alignas(64) Chunk {
         uint32_t next = kNone;  ///< of the slot's list, or of the free list

@@ -102,6 +102,8 @@ class Lab {
             busy = false;
             for (const auto& worker : workers)
                 busy |= worker->run_once();
+            for (const auto& link : links)
+                busy |= link->counters.expiry_lag_ticks.value() != 0;
         }
         check_conservation();
     }
