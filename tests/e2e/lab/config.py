@@ -25,7 +25,7 @@ def worker_cpus(workers):
 
 
 def wire_config(folder, workers=1, rules=OUTSIDE_RULES, conntrack="", extra="",
-                outside="net_af_packet0,iface=outside", inside="net_af_packet1,iface=inside"):
+                outside="net_af_packet0,iface=rv-outside", inside="net_af_packet1,iface=rv-inside"):
     """The configuration of one wire over two af_packet ports."""
     cpus = sorted(os.sched_getaffinity(0))
     return f"""\

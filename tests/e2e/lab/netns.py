@@ -56,7 +56,7 @@ class Program:
         self._process = subprocess.Popen(
             [*prefix, *self.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=die_with_parent,
-            cwd=cwd, env=env)
+            cwd=cwd, env=env, process_group=0)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -131,7 +131,8 @@ def run(argv, prefix=(), seconds=30, check=True, text_in=None, env=None):
     words = [str(word) for word in argv]
     try:
         done = subprocess.run([*prefix, *words], capture_output=True, text=True, errors="replace",
-                              timeout=seconds, input=text_in, preexec_fn=die_with_parent, env=env)
+                              timeout=seconds, input=text_in, preexec_fn=die_with_parent, env=env,
+                              process_group=0)
     except subprocess.TimeoutExpired as late:
         seen = late.stdout.decode(errors="replace") if late.stdout else ""
         raise LabError(f"{' '.join(words)} still ran after {seconds} s:\n{seen}") from None
@@ -150,7 +151,8 @@ class Namespace:
         self.name = name
         mine = os.stat("/proc/self/ns/net").st_ino
         self._holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"],
-                                        stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+                                        stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
+                                        process_group=0)
         self.pid = self._holder.pid
         try:
             wait_until(lambda: self._inode() not in (0, mine), 5,

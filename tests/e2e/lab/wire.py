@@ -65,8 +65,8 @@ class Wire:
         self.box.sysctl(net__ipv6__conf__all__disable_ipv6=1,
                         net__ipv6__conf__default__disable_ipv6=1)
         self.router.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
-        veth(self.client, "eth0", self.box, "outside")
-        veth(self.router, "eth0", self.box, "inside")
+        veth(self.client, "eth0", self.box, "rv-outside")
+        veth(self.router, "eth0", self.box, "rv-inside")
         veth(self.router, "eth1", self.concentrator, "eth0")
         self.client.ip(f"""
             addr add {CLIENT4}/24 dev eth0
@@ -87,19 +87,20 @@ class Wire:
             self.box.ip("""
                 link add bridge type bridge
                 link set bridge type bridge mcast_snooping 0
-                link set outside master bridge
-                link set inside master bridge
+                link set rv-outside master bridge
+                link set rv-inside master bridge
                 link set bridge up""")
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def start_ravelin(self, **options):
-        """Starts ravelind on the cables and waits until it forwards."""
+    def start_ravelin(self, text=None, **options):
+        """Starts ravelind on the cables and waits until it forwards. Its configuration is the text,
+        or made by wire_config with these options."""
         if self.ravelin is not None:
             raise LabError("ravelind runs already")
         options.setdefault("workers", self.workers)
-        self.ravelin = Ravelind(self.box, self.folder, wire_config(self.folder, **options))
+        self.ravelin = Ravelind(self.box, self.folder, text or wire_config(self.folder, **options))
         self.ravelin.wait_ready()
         return self.ravelin
 
