@@ -3,12 +3,17 @@
 
 #include "config/schema.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace ravelin {
+
+/// Larger files are refused.
+inline constexpr size_t kMaxConfigBytes = 1024 * 1024;
 
 /// One thing that is wrong, or worth a warning, in a configuration file.
 struct Finding {
@@ -20,8 +25,9 @@ struct Finding {
 };
 
 struct LoadResult {
-    std::optional<Config> config;  ///< absent when there is an error among the findings
-    std::vector<Finding> findings; ///< all of them, in the file's order
+    std::optional<Config> config;   ///< absent when there is an error among the findings
+    std::vector<Finding> findings;  ///< all of them, in the file's order
+    std::string text;               ///< what was read, for render_findings()
 };
 
 /// Reads and checks a file; needs no privilege and changes nothing. Files over 1 MiB, deeper than

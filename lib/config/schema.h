@@ -14,9 +14,9 @@ namespace ravelin {
 /// stands here once, with its default.
 
 struct PortConfig {
-    std::string name;    ///< "outside"; [a-z][a-z0-9_-]*, at most 31 characters
-    std::string device;  ///< PCI address "0000:03:00.0", or a vdev: "net_memif0,role=server,..."
-    uint16_t queues = 1; ///< receive queues, and transmit queues where the port has them
+    std::string name;     ///< "outside"; [a-z][a-z0-9_-]*, at most 31 characters
+    std::string device;   ///< PCI address "0000:03:00.0", or a vdev: "net_memif0,role=server,..."
+    uint16_t queues = 1;  ///< receive queues, and transmit queues where the port has them
     uint16_t descriptors = 1024;  ///< per queue and direction
     uint16_t mtu = 1500;
 };

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/keys.h"
+
+#include <utility>
+
+namespace ravelin::config {
+namespace {
+
+// Where a key's value goes: an expression over the draft. A macro, because a pointer to a nested
+// member can't be written otherwise.
+#define AT(expression)           \
+    [](Draft & draft) -> auto& { \
+        return draft.expression; \
+    }
+
+std::vector<Key> appliance_keys() {
+    return {
+        {"version", Format::Number, Access<uint32_t>{AT(config.version)},
+         "Version of this file's form. There is one so far.", true, 1, 1},
+        {"eal", Format::TextList, Access<std::vector<std::string>>{AT(config.eal)},
+         "Options for DPDK's environment layer, passed on as they are, one word each. Without "
+         "hugepages: [--no-huge, --no-pci, --no-shconf, -m, \"256\"]."},
+        {"cores", Format::Section, {}, "Which CPUs do what."},
+        {"cores.management", Format::CpuList,
+         Access<std::vector<uint16_t>>{AT(config.cores.management)},
+         "CPUs for everything but packets: control socket, metrics, reload, lists."},
+        {"cores.workers", Format::CpuList, Access<std::vector<uint16_t>>{AT(config.cores.workers)},
+         "CPUs that forward packets, one worker each; they poll and are always busy. A CPU that is "
+         "named twice gets two workers."},
+    };
+}
+
+std::vector<Key> port_keys() {
+    return {
+        {"ports", Format::NamedSections, {}, "The ports, each under a name of your choice.", true},
+        {"ports.*.device", Format::Device, Access<std::string>{AT(ports.back().value.device)},
+         "A PCI address (\"0000:03:00.0\"), or a virtual device of DPDK with its options "
+         "(\"net_af_packet0,iface=eth1\").",
+         true},
+        {"ports.*.queues", Format::Number, Access<uint16_t>{AT(ports.back().value.queues)},
+         "Receive queues. With one, the worker that polls it hands packets over to the others.",
+         false, 1, 64},
+        {"ports.*.descriptors", Format::Number,
+         Access<uint16_t>{AT(ports.back().value.descriptors)},
+         "Packets that each queue holds in each direction; a power of two.", false, 64, 32768},
+        {"ports.*.mtu", Format::Number, Access<uint16_t>{AT(ports.back().value.mtu)},
+         "Largest IP packet, in bytes.", false, 68, 9216},
+        {"wires",
+         Format::SectionList,
+         {},
+         "What enters one port of a wire leaves the other.",
+         true},
+        {"wires[].name", Format::Name, Access<std::string>{AT(wires.back().value.name)},
+         "Its name in lists, events and metrics.", true},
+        {"wires[].outside", Format::Reference, Access<std::string>{AT(wires.back().outside)},
+         "The port towards the clients.", true},
+        {"wires[].inside", Format::Reference, Access<std::string>{AT(wires.back().inside)},
+         "The port towards the concentrator.", true},
+        {"wires[].default",
+         Format::Section,
+         {},
+         "What happens to a new connection that no rule speaks of."},
+        {"wires[].default.from_outside",
+         Format::Word,
+         Access<std::string>{AT(wires.back().from_outside)},
+         "When it comes from outside.",
+         false,
+         0,
+         0,
+         {"drop", "allow"}},
+        {"wires[].default.from_inside",
+         Format::Word,
+         Access<std::string>{AT(wires.back().from_inside)},
+         "When it comes from inside.",
+         false,
+         0,
+         0,
+         {"drop", "allow"}},
+        {"non_ip", Format::EtherTypes, Access<std::vector<uint16_t>>{AT(config.pass_ethertypes)},
+         "What crosses a wire besides IPv4 and IPv6: names, or EtherTypes as 0x88cc. All else that "
+         "isn't IP is dropped."},
+    };
+}
+
+std::vector<Key> rule_keys() {
+    return {
+        {"rules",
+         Format::SectionList,
+         {},
+         "Asked for the first packet of each connection, in this order; the first rule that fits "
+         "decides. All that a rule gives must fit; what it leaves out fits always."},
+        {"rules[].name", Format::Name, Access<std::string>{AT(rules.back().value.name)},
+         "Its name in lists, events and metrics.", true},
+        {"rules[].from", Format::Reference, Access<std::string>{AT(rules.back().from)},
+         "The port that the packet came in on."},
+        {"rules[].protocol", Format::Protocol,
+         Access<std::optional<uint8_t>>{AT(rules.back().value.protocol)},
+         "Protocol by name or IANA number."},
+        {"rules[].source", Format::Prefixes,
+         Access<std::vector<Prefix>>{AT(rules.back().value.source)},
+         "Address blocks that the connection may be opened from."},
+        {"rules[].destination", Format::Prefixes,
+         Access<std::vector<Prefix>>{AT(rules.back().value.destination)},
+         "Address blocks that it may be opened to."},
+        {"rules[].source_ports", Format::PortRanges,
+         Access<std::vector<PortRange>>{AT(rules.back().value.source_ports)},
+         "Source ports; TCP, UDP and SCTP only."},
+        {"rules[].destination_ports", Format::PortRanges,
+         Access<std::vector<PortRange>>{AT(rules.back().value.destination_ports)},
+         "Destination ports; TCP, UDP and SCTP only."},
+        {"rules[].action",
+         Format::Word,
+         Access<std::string>{AT(rules.back().action)},
+         "What happens to the connection.",
+         true,
+         0,
+         0,
+         {"allow", "drop"}},
+    };
+}
+
+std::vector<Key> management_keys() {
+    return {
+        {"control", Format::Section, {}, "The socket that ravelinctl speaks to."},
+        {"control.socket", Format::AbsolutePath, Access<std::string>{AT(config.control.socket)},
+         "Where it is; its folder must exist."},
+        {"control.mode", Format::FileMode, Access<uint16_t>{AT(config.control.mode)},
+         "Its permissions, octal and in quotes: who may connect."},
+        {"http", Format::Section, {}, "Metrics, health and API."},
+        {"http.enabled", Format::Boolean, Access<bool>{AT(config.http.enabled)},
+         "Whether to listen at all."},
+        {"http.listen", Format::Endpoint, Access<std::string>{AT(config.http.listen)},
+         "Address and port, \"[::1]:9117\" for IPv6. Neither encrypted nor authenticated: beyond "
+         "the machine itself put a TLS proxy in front."},
+        {"log", Format::Section, {}, "What is written to standard error."},
+        {"log.level",
+         Format::Word,
+         Access<std::string>{AT(config.log.level)},
+         "The least that is worth a line.",
+         false,
+         0,
+         0,
+         {"debug", "info", "warning", "error"}},
+        {"log.format",
+         Format::Word,
+         Access<std::string>{AT(config.log.format)},
+         "Lines for people, or JSON.",
+         false,
+         0,
+         0,
+         {"text", "json"}},
+    };
+}
+
+#undef AT
+
+std::vector<Key> gather() {
+    std::vector<Key> all;
+    for (std::vector<Key> part :
+         {appliance_keys(), port_keys(), conntrack_keys(), rule_keys(), management_keys()}) {
+        for (Key& key : part)
+            all.push_back(std::move(key));
+    }
+    return all;
+}
+
+}  // namespace
+
+const std::vector<Key>& all_keys() {
+    static const std::vector<Key> keys = gather();
+    return keys;
+}
+
+std::string_view last_name(const Key& key) noexcept {
+    return key.path.substr(key.path.rfind('.') + 1);
+}
+
+std::vector<const Key*> keys_under(std::string_view path) {
+    std::vector<const Key*> found;
+    for (const Key& key : all_keys()) {
+        const size_t dot = key.path.rfind('.');
+        const std::string_view parent =
+            dot == std::string_view::npos ? std::string_view{} : key.path.substr(0, dot);
+        if (parent == path) found.push_back(&key);
+    }
+    return found;
+}
+
+void apply_profile(Draft& draft) {
+    draft.config.tracking =
+        draft.profile == "linux" ? TrackingOptions::linux_profile() : TrackingOptions::strict();
+}
+
+}  // namespace ravelin::config

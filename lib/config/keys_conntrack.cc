@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/keys.h"
+
+namespace ravelin::config {
+namespace {
+
+#define TRACKING(member)                     \
+    [](Draft & draft) -> auto& {             \
+        return draft.config.tracking.member; \
+    }
+
+/// Ticks wrap after 248 days; a month is more than any protocol asks for.
+constexpr int64_t kShortest = std::chrono::milliseconds{1s}.count();
+constexpr int64_t kLongest = std::chrono::milliseconds{30 * 24h}.count();
+
+Key timeout(std::string_view path, Access<Duration> field, std::string_view doc) {
+    return {path, Format::Duration, field, doc, false, kShortest, kLongest};
+}
+
+Key flag(std::string_view path, Access<bool> field, std::string_view doc) {
+    return {path, Format::Boolean, field, doc};
+}
+
+void add_timeouts(std::vector<Key>& keys) {
+    const std::string_view head = "How long a connection lives without a packet.";
+    keys.push_back({"conntrack.timeouts", Format::Section, {}, head});
+    const auto add = [&](std::string_view path, Access<Duration> field, std::string_view doc) {
+        keys.push_back(timeout(path, field, doc));
+    };
+    add("conntrack.timeouts.udp_unreplied", TRACKING(timeouts.udp_unreplied),
+        "UDP that has had no answer.");
+    add("conntrack.timeouts.udp_replied", TRACKING(timeouts.udp_replied),
+        "UDP that has been answered. Keep it over three times the VPN's keepalive.");
+    add("conntrack.timeouts.icmp", TRACKING(timeouts.icmp), "ICMP query.");
+    add("conntrack.timeouts.icmpv6", TRACKING(timeouts.icmpv6), "ICMPv6 query.");
+    add("conntrack.timeouts.generic", TRACKING(timeouts.generic),
+        "All other protocols: ESP, AH, SCTP, IGMP and so on.");
+    add("conntrack.timeouts.gre_unreplied", TRACKING(timeouts.gre_unreplied),
+        "GRE that has had no answer.");
+    add("conntrack.timeouts.gre_replied", TRACKING(timeouts.gre_replied),
+        "GRE that has been answered.");
+    add("conntrack.timeouts.tcp_syn_sent", TRACKING(timeouts.tcp_syn_sent), "TCP after the SYN.");
+    add("conntrack.timeouts.tcp_syn_recv", TRACKING(timeouts.tcp_syn_recv),
+        "TCP after the SYN-ACK.");
+    add("conntrack.timeouts.tcp_established", TRACKING(timeouts.tcp_established),
+        "TCP between handshake and FIN.");
+    add("conntrack.timeouts.tcp_fin_wait", TRACKING(timeouts.tcp_fin_wait),
+        "TCP after the first FIN.");
+    add("conntrack.timeouts.tcp_close_wait", TRACKING(timeouts.tcp_close_wait),
+        "TCP after the first FIN was acknowledged.");
+    add("conntrack.timeouts.tcp_last_ack", TRACKING(timeouts.tcp_last_ack),
+        "TCP after the second FIN.");
+    add("conntrack.timeouts.tcp_time_wait", TRACKING(timeouts.tcp_time_wait),
+        "TCP after both FINs were acknowledged.");
+    add("conntrack.timeouts.tcp_close", TRACKING(timeouts.tcp_close), "TCP after an RST.");
+    add("conntrack.timeouts.tcp_syn_sent2", TRACKING(timeouts.tcp_syn_sent2),
+        "TCP after a SYN from either side.");
+    add("conntrack.timeouts.tcp_retransmission", TRACKING(timeouts.tcp_retransmission),
+        "At most this long once a segment was sent tcp.max_retransmissions times.");
+    add("conntrack.timeouts.tcp_unacknowledged", TRACKING(timeouts.tcp_unacknowledged),
+        "At most this long while data waits for its acknowledgement, or a window is zero.");
+}
+
+void add_queries_and_errors(std::vector<Key>& keys) {
+    keys.push_back({"conntrack.udp_assured_packets", Format::Number,
+                    Access<uint32_t>{TRACKING(udp_assured_packets)},
+                    "UDP is ASSURED from this packet on, at least one each way among them; 0: the "
+                    "kernel's rule, traffic later than 2 s after the start.",
+                    false, 0, 1000});
+    keys.push_back({"conntrack.icmp", Format::Section, {}, "ICMP and ICMPv6 queries."});
+    keys.push_back(flag("conntrack.icmp.end_when_answered", TRACKING(icmp_end_when_answered),
+                        "A query's entry ends when every request is answered."));
+    keys.push_back(flag("conntrack.icmp.obsolete_queries", TRACKING(icmp_obsolete_queries),
+                        "Timestamp, information and address mask requests may open a connection."));
+    keys.push_back({"conntrack.icmp_errors",
+                    Format::Section,
+                    {},
+                    "What makes an ICMP error RELATED to the connection that it quotes."});
+    keys.push_back(flag("conntrack.icmp_errors.known_codes_only",
+                        TRACKING(icmp_error_known_codes_only),
+                        "Only types and codes that are in use; no redirect, no source quench."));
+    keys.push_back(flag("conntrack.icmp_errors.check_sequence", TRACKING(icmp_error_check_sequence),
+                        "A quoted TCP sequence number must lie in the window."));
+    keys.push_back(flag("conntrack.icmp_errors.check_mtu", TRACKING(icmp_error_check_mtu),
+                        "The next-hop MTU must be one that can be."));
+    keys.push_back(flag("conntrack.icmp_errors.ends_unanswered",
+                        TRACKING(icmp_error_ends_unanswered),
+                        "An error ends a connection that was never answered."));
+    keys.push_back(flag("conntrack.icmp_errors.verify_quoted_checksum",
+                        TRACKING(quote.verify_ip_checksum),
+                        "The quoted IPv4 header's checksum must be right."));
+    keys.push_back({"conntrack.icmp_errors.minimum_quoted_bytes", Format::Number,
+                    Access<uint8_t>{TRACKING(quote.minimum_l4_bytes)},
+                    "Bytes that must be quoted after the IP header.", false, 4, 64});
+}
+
+void add_tcp_and_parse(std::vector<Key>& keys) {
+    keys.push_back({"conntrack.tcp", Format::Section, {}, "TCP."});
+    keys.push_back(flag("conntrack.tcp.loose", TRACKING(tcp_loose),
+                        "A packet from the middle of a connection may open one."));
+    keys.push_back(flag("conntrack.tcp.be_liberal", TRACKING(tcp_be_liberal),
+                        "Packets outside the window pass; an RST never does."));
+    keys.push_back(flag("conntrack.tcp.ignore_invalid_rst", TRACKING(tcp_ignore_invalid_rst),
+                        "An RST outside the window passes, but closes nothing."));
+    keys.push_back(flag("conntrack.tcp.rst_exact", TRACKING(tcp_rst_exact),
+                        "Only an RST at exactly the next sequence number closes."));
+    keys.push_back(flag("conntrack.tcp.invalid_inert", TRACKING(tcp_invalid_inert),
+                        "A refused segment leaves no trace in its connection."));
+    keys.push_back(flag("conntrack.tcp.simultaneous_open", TRACKING(tcp_simultaneous_open),
+                        "Both sides may open with a SYN."));
+    keys.push_back({"conntrack.tcp.max_retransmissions", Format::Number,
+                    Access<uint8_t>{TRACKING(tcp_max_retransmissions)},
+                    "After so many, timeouts.tcp_retransmission is the most.", false, 1, 15});
+    keys.push_back({"conntrack.parse", Format::Section, {}, "Which packets are refused at once."});
+    keys.push_back(flag("conntrack.parse.verify_checksums", TRACKING(parse.verify_checksums),
+                        "TCP, UDP and ICMP checksums must be right."));
+    keys.push_back(flag("conntrack.parse.refuse_ipv4_options", TRACKING(parse.refuse_ipv4_options),
+                        "No IPv4 options, but router alert for IGMP."));
+    keys.push_back(flag("conntrack.parse.refuse_martians", TRACKING(parse.refuse_martians),
+                        "No addresses that can't be, and none that talk to themselves."));
+    keys.push_back(flag("conntrack.parse.refuse_routing_header",
+                        TRACKING(parse.refuse_routing_header),
+                        "No IPv6 routing header at all; type 0 is always refused."));
+    keys.push_back(flag("conntrack.parse.refuse_ttl_zero", TRACKING(parse.refuse_ttl_zero),
+                        "No packet whose TTL or hop limit is 0."));
+}
+
+#undef TRACKING
+
+}  // namespace
+
+std::vector<Key> conntrack_keys() {
+    std::vector<Key> keys{{"conntrack", Format::Section, {}, "Connection tracking."},
+                          {"conntrack.profile", Format::Word,
+                           Access<std::string>{[](Draft & draft) -> auto& {return draft.profile;
+}
+}  // namespace ravelin::config
+,
+    "Sets all values below at once, whatever the order of the keys; each can then be set "
+    "alone. linux: as the kernel's nf_conntrack. strict: safer where the kernel is known to "
+    "be weak.",
+    false, 0, 0, {
+    "strict", "linux"
+}
+}
+, {"conntrack.connections", Format::Number,
+   Access<uint32_t>{[](Draft & draft) -> auto& {return draft.config.connections;
+}
+}
+, "Most connections at a time, over all workers. Read at start only.", false, 1024, 64 * 1024 * 1024
+}
+,
+}
+;
+add_timeouts(keys);
+add_queries_and_errors(keys);
+add_tcp_and_parse(keys);
+return keys;
+}
+
+}  // namespace ravelin::config
