@@ -63,7 +63,8 @@ NEEDS_SPDX = re.compile(r"\.(?:h|cc|py|sh|build|ya?ml)$|(?:^|/)(?:Dockerfile|\.c
                         r"^tools/[\w-]+$|^\.ci/run$")
 TEXT = re.compile(r"\.(?:h|cc|py|sh|build|ya?ml|md|txt|json|options|tsv)$|"
                   r"(?:^|/)(?:Dockerfile|LICENSE|\.clang-\w+|\.gitignore)$|^tools/[\w-]+$|^\.ci/run$")
-COLUMN_LIMIT = re.compile(r"\.(?:h|cc|py|sh)$|(?:^|/)Dockerfile$|^tools/[\w-]+$|^\.ci/run$")
+# clang-format holds C++ to its width.
+COLUMN_LIMIT = re.compile(r"\.(?:py|sh)$|(?:^|/)Dockerfile$|^tools/[\w-]+$|^\.ci/run$")
 
 
 def strip_comments(text):

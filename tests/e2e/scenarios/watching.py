@@ -22,16 +22,20 @@ def events_stream(wire):
     """`ravelinctl events` shows a connection's life as `conntrack -E` does"""
     ravelin = wire.start_ravelin()
     events = ravelin.ctl_start("events", "-o", "conntrack")
-    wait_until(lambda: ravelin.metrics().sum("ravelin_event_subscribers") == 1, 5, "a subscriber")
-    traffic.ping(wire.client, SERVER4, count=1)
 
     def of_kind(pattern):
         return [line for line in events.lines() if pattern.match(line)]
-    wait_until(lambda: of_kind(_NEW) and of_kind(_DESTROY), 5, "NEW and DESTROY of the ping")
-    identifier = _NEW.match(of_kind(_NEW)[0]).group(1)
+
+    def seen():
+        traffic.ping(wire.client, SERVER4, count=1)
+        return of_kind(_NEW) and of_kind(_DESTROY)
+    wait_until(seen, 10, "NEW and DESTROY of a ping")
+    identifier = _NEW.match(of_kind(_NEW)[-1]).group(1)
+    wait_until(lambda: any(f"id={identifier}" in line for line in of_kind(_DESTROY)), 5,
+               "the ping's DESTROY")
     mine = [line for line in events.lines() if f"id={identifier}" in line]
-    check.equal(mine[0], of_kind(_NEW)[0], "the first event")
-    check.equal(mine[-1], of_kind(_DESTROY)[0], "the last event")
+    check.equal((mine[0], mine[-1]), (of_kind(_NEW)[-1], of_kind(_DESTROY)[-1]),
+                "the first and the last event")
     events.stop()
 
 
