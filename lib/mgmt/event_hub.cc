@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/event_hub.h"
+
+#include "conntrack/record.h"
+#include "mgmt/text.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ravelin {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kKinds{"new", "update", "destroy"};
+
+void append_event_json(std::string& out, const FlowEvent& event, const FlowNames& names,
+                       Duration unix_offset) {
+    using std::chrono::microseconds;
+    const auto time =
+        std::chrono::duration_cast<microseconds>(event.at.time_since_epoch() + unix_offset).count();
+    std::string fraction = std::to_string(time % 1000000);
+    out.append("{\"event\":\"").append(kKinds[static_cast<size_t>(event.kind)]);
+    out.append("\",\"time\":");
+    append_number(out, time / 1000000);
+    out.push_back('.');
+    out.append(6 - fraction.size(), '0').append(fraction);
+    if (event.kind == EventKind::Destroy) {
+        out.append(",\"reason\":\"").append(keyword(event.end_reason));
+        out.push_back('"');
+    }
+    out.append(",\"flow\":");
+    append_flow_json(out, event.flow, names);
+    out.append("}\n");
+}
+
+}  // namespace
+
+void Subscription::write(std::string& out, const std::vector<FlowEvent>& events,
+                         const FlowNames& names) {
+    for (const FlowEvent& event : events) {
+        if (remaining == 0) return;
+        if (!filter.matches(event.flow)) continue;
+        --remaining;
+        if (output == FlowOutput::Conntrack) {
+            std::string line = conntrack_event_line(event, conntrack);
+            line.pop_back();
+            out.append("{\"text\":");
+            // The tab after a timestamp is the only byte that needs escaping.
+            if (const size_t tab = line.find('\t'); tab != std::string::npos)
+                line.replace(tab, 1, "\\t");
+            out.append("\"").append(line).append("\\n\"}\n");
+        } else {
+            append_event_json(out, event, names, conntrack.unix_offset);
+        }
+    }
+}
+
+void Subscription::tell_losses(std::string& out) {
+    if (lost == 0) return;
+    const std::string count = std::to_string(std::exchange(lost, 0));
+    out.append("{\"lost\":" + count);
+    if (output == FlowOutput::Conntrack) out.append(",\"text\":\"# lost " + count + " events\\n\"");
+    out.append("}\n");
+}
+
+EventHub::EventHub(const Appliance& appliance) : appliance_{appliance} {}
+
+void EventHub::listen(bool wanted) {
+    if (wanted == listening_) return;
+    listening_ = wanted;
+    // What is left from an earlier listener is nobody's news.
+    if (wanted) {
+        while (!drain().events.empty()) {
+        }
+        lost_ = lost_so_far();
+    }
+    for (const WorkerHandle& worker : appliance_.workers)
+        worker.link->events_wanted.store(wanted, std::memory_order_relaxed);
+}
+
+uint64_t EventHub::lost_so_far() const {
+    uint64_t lost = 0;
+    for (const WorkerHandle& worker : appliance_.workers)
+        lost += worker.link->counters.events_lost.value();
+    return lost;
+}
+
+EventHub::Batch EventHub::drain() {
+    Batch batch;
+    // Each worker gets the same share, so that none starves the others.
+    const auto share =
+        static_cast<uint32_t>(kMost / std::max<size_t>(appliance_.workers.size(), 1));
+    for (const WorkerHandle& worker : appliance_.workers) {
+        const size_t before = batch.events.size();
+        batch.events.resize(before + share);
+        const uint32_t taken = worker.link->events.pop(batch.events.data() + before, share);
+        batch.events.resize(before + taken);
+    }
+    if (appliance_.workers.size() > 1)
+        std::stable_sort(batch.events.begin(), batch.events.end(),
+                         [](const FlowEvent& a, const FlowEvent& b) { return a.at < b.at; });
+    const uint64_t lost = lost_so_far();
+    batch.lost = lost - std::exchange(lost_, lost);
+    return batch;
+}
+
+}  // namespace ravelin
