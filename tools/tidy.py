@@ -87,7 +87,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("files", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     with open(os.path.join(options.build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)

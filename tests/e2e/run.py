@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="list the scenarios and what they show")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
     parser.add_argument("scenarios", nargs="*", metavar="scenario")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.list:
         for scenario in SUITES[options.suite][0]:
             print(f"{scenario.__name__}\n    {scenario.__doc__}")
