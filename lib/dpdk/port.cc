@@ -203,7 +203,12 @@ void Port::stop() noexcept {
 Port::~Port() {
     if (!open_) return;
     stop();
+    rte_eth_dev_info info{};
+    const bool known = rte_eth_dev_info_get(device_, &info) == 0;
     rte_eth_dev_close(device_);
+    // Virtual devices were made by open(); cards stay with EAL.
+    if (known && !is_pci_device(config_.device))
+        rte_dev_remove(const_cast<rte_device*>(info.device));
 }
 
 Port::Port(Port&& other) noexcept

@@ -21,20 +21,20 @@ class TscClock {
     /// Starts at Instant{} now. `hertz` is rte_get_tsc_hz(), which EAL measures at its start.
     explicit TscClock(uint64_t hertz) noexcept : TscClock{hertz, rte_rdtsc()} {}
     TscClock(uint64_t hertz, uint64_t origin) noexcept
-        : origin_{origin},
-          factor_{static_cast<uint64_t>((static_cast<unsigned __int128>(1'000'000'000) << 32) /
-                                        hertz)} {}
+        : origin_{origin}, factor_{static_cast<uint64_t>((Wide{1'000'000'000} << 32) / hertz)} {}
 
     [[nodiscard]] Instant now() noexcept { return at(rte_rdtsc()); }
 
     /// Never goes back: a counter that was set back under us (a migrated guest) stands still.
     [[nodiscard]] Instant at(uint64_t ticks) noexcept {
         last_ = std::max(last_, ticks);
-        const auto passed = static_cast<unsigned __int128>(last_ - origin_);
+        const Wide passed = Wide{last_ - origin_};
         return Instant{Duration{static_cast<int64_t>((passed * factor_) >> 32)}};
     }
 
   private:
+    __extension__ using Wide = unsigned __int128;
+
     uint64_t origin_;
     uint64_t factor_;
     uint64_t last_ = origin_;

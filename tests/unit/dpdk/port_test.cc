@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dpdk/port.h"
+
+#include "dpdk/port_io.h"
+#include "unit/dpdk/test_eal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace ravelin {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Ports are opened and closed again and again on one small pool, which must be whole at the end.
+class Ports : public ::testing::Test {
+  protected:
+    Ports() : eal_{testing::test_eal()} {
+        auto buffers = Buffers::create({4095, 2048 + 128, 0}, true);
+        EXPECT_TRUE(buffers.has_value());
+        buffers_ = std::make_unique<Buffers>(std::move(*buffers));
+    }
+    ~Ports() override { EXPECT_EQ(buffers_->available(), buffers_->total()); }
+    Ports(const Ports&) = delete;
+    Ports& operator=(const Ports&) = delete;
+
+    Result<Port> open(const std::string& device, uint32_t workers = 1, uint16_t queues = 1) {
+        PortConfig config;
+        config.name = "outside";
+        config.device = device;
+        config.queues = queues;
+        config.descriptors = 256;
+        return Port::open(config, workers, *buffers_, eal_);
+    }
+
+    Eal& eal_;
+    std::unique_ptr<Buffers> buffers_;
+};
+
+TEST_F(Ports, take_frames_in_and_let_them_out_again) {
+    auto port = open("net_ring0");
+    ASSERT_TRUE(port.has_value()) << port.error().message;
+    ASSERT_TRUE(port->start(eal_).has_value());
+    std::array<PortIo::TransmitQueue, kMaxPorts> transmit{};
+    transmit[5] = {port->device(), 0};
+    PortIo io{{{port->device(), 0, 5}}, transmit};
+    ASSERT_EQ(io.source_count(), 1U);
+
+    std::array<Frame, kBurstSize> frames;
+    EXPECT_EQ(io.receive(0, frames), 0U);
+
+    // What this port transmits, it receives.
+    std::array<void*, 70> sent{};
+    for (void*& buffer : sent) {
+        rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_->pool());
+        ASSERT_NE(rte_pktmbuf_append(mbuf, 60), nullptr);
+        buffer = mbuf;
+    }
+    ASSERT_EQ(io.transmit(5, {sent.data(), 70}), 70U);
+    ASSERT_EQ(io.receive(0, frames), kBurstSize);
+    for (uint32_t i = 0; i < kBurstSize; ++i) {
+        EXPECT_EQ(frames[i].buffer, sent[i]);
+        EXPECT_EQ(frames[i].length, 60U);
+        EXPECT_EQ(frames[i].port, 5);
+        EXPECT_FALSE(frames[i].too_long);
+        EXPECT_FALSE(frames[i].l4_checksum_good);
+    }
+    EXPECT_EQ(io.receive(0, frames), 6U);
+    io.release({sent.data(), 70});
+}
+
+TEST_F(Ports, say_when_the_card_has_checked_the_checksum) {
+    auto port = open("net_ring0");
+    ASSERT_TRUE(port.has_value());
+    ASSERT_TRUE(port->start(eal_).has_value());
+    std::array<PortIo::TransmitQueue, kMaxPorts> transmit{};
+    transmit[0] = {port->device(), 0};
+    PortIo io{{{port->device(), 0, 0}}, transmit};
+    const std::vector<std::pair<uint64_t, bool>> cases = {
+        {RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN, false},
+        {RTE_MBUF_F_RX_L4_CKSUM_BAD, false},
+        {RTE_MBUF_F_RX_L4_CKSUM_GOOD, true},
+        {RTE_MBUF_F_RX_L4_CKSUM_NONE, false},
+        {RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD, true},
+    };
+    for (const auto& [flags, good] : cases) {
+        rte_mbuf* mbuf = rte_pktmbuf_alloc(buffers_->pool());
+        ASSERT_NE(rte_pktmbuf_append(mbuf, 60), nullptr);
+        mbuf->ol_flags = flags;
+        void* buffer = mbuf;
+        ASSERT_EQ(io.transmit(0, {&buffer, 1}), 1U);
+        std::array<Frame, kBurstSize> frames;
+        ASSERT_EQ(io.receive(0, frames), 1U);
+        EXPECT_EQ(frames[0].l4_checksum_good, good) << flags;
+        io.release({&frames[0].buffer, 1});
+    }
+}
+
+TEST_F(Ports, give_back_what_a_full_queue_refuses) {
+    auto port = open("net_ring0");
+    ASSERT_TRUE(port.has_value());
+    ASSERT_TRUE(port->start(eal_).has_value());
+    std::array<PortIo::TransmitQueue, kMaxPorts> transmit{};
+    transmit[0] = {port->device(), 0};
+    PortIo io{{{port->device(), 0, 0}}, transmit};
+    std::vector<void*> buffers(2048);
+    for (void*& buffer : buffers) {
+        buffer = rte_pktmbuf_alloc(buffers_->pool());
+        ASSERT_NE(buffer, nullptr);
+    }
+    uint32_t sent = 0;
+    for (uint32_t count = 1; count != 0 && sent < buffers.size(); sent += count)
+        count = io.transmit(0, std::span{buffers}.subspan(sent, 32));
+    EXPECT_LT(sent, buffers.size());
+    io.release(std::span{buffers}.subspan(sent));
+    std::array<Frame, kBurstSize> frames;
+    while (const uint32_t count = io.receive(0, frames)) {
+        for (uint32_t i = 0; i < count; ++i)
+            io.release({&frames[i].buffer, 1});
+    }
+}
+
+TEST_F(Ports, have_a_transmit_queue_for_every_worker_where_the_device_can) {
+    auto port = open("net_null0", 3, 2);
+    ASSERT_TRUE(port.has_value()) << port.error().message;
+    EXPECT_EQ(port->queues().receive, 2);
+    EXPECT_EQ(port->queues().transmit, 3);
+    EXPECT_TRUE(port->queues().rss);
+    EXPECT_TRUE(port->start(eal_).has_value());
+    EXPECT_EQ(port->driver(), "net_null");
+    EXPECT_EQ(port->mac().size(), 17U);
+    EXPECT_TRUE(port->link().up);
+    EXPECT_EQ(port->statistics().missed, 0U);
+}
+
+TEST_F(Ports, end_with_an_error_that_names_port_device_and_cause) {
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"net_foo0", "device \"net_foo0\" of port outside: no such driver"},
+        {"net_af_packet0,iface=ravelin-nope", "ravelin-nope"},
+        {"net_null0,frob=1", "is one of its arguments missing, misspelt or impossible?"},
+        {"net_pcap0,rx_pcap=/nonexistent/a.pcap", "/nonexistent/a.pcap: No such file"},
+        {"net_memif0,role=server,socket=/nonexistent/m.sock,socket-abstract=no",
+         "`mkdir -p /nonexistent`"},
+        {"net_virtio_user0,path=/nonexistent/v.sock", "start the vhost-user side first"},
+        {"0000:99:00.0", "dpdk-devbind.py"},
+    };
+    for (const auto& [device, expected] : cases) {
+        const auto port = open(device);
+        ASSERT_FALSE(port.has_value()) << device;
+        EXPECT_THAT(port.error().message, HasSubstr(expected));
+        EXPECT_THAT(port.error().message, HasSubstr("port outside"));
+    }
+}
+
+TEST_F(Ports, refuse_a_device_that_another_port_has) {
+    const auto first = open("net_null0");
+    ASSERT_TRUE(first.has_value());
+    const auto second = open("net_null0");
+    ASSERT_FALSE(second.has_value());
+    EXPECT_THAT(second.error().message, HasSubstr("another port has that device"));
+}
+
+TEST_F(Ports, can_be_opened_again_after_they_were_closed) {
+    for (int i = 0; i < 3; ++i) {
+        auto port = open("net_null0");
+        ASSERT_TRUE(port.has_value()) << port.error().message;
+        ASSERT_TRUE(port->start(eal_).has_value());
+    }
+}
+
+TEST(EalLog, keeps_lines_while_a_call_may_fail_and_passes_them_on_otherwise) {
+    EalLog& log = testing::test_eal().log();
+    log.hold();
+    rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "first line\n");
+    EXPECT_EQ(log.release(), "first line\n");
+    rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "to nobody\n");
+    log.hold();
+    EXPECT_EQ(log.release(), "");
+}
+
+TEST(OutputCapture, takes_what_is_printed_and_gives_the_streams_back) {
+    OutputCapture capture;
+    std::puts("to output");
+    std::fputs("to error\n", stderr);
+    const std::string text = capture.finish();
+    EXPECT_THAT(text, HasSubstr("to output\n"));
+    EXPECT_THAT(text, HasSubstr("to error\n"));
+}
+
+}  // namespace
+}  // namespace ravelin
