@@ -9,8 +9,8 @@
 namespace ravelin {
 
 // The Internet checksum (RFC 1071). A one's complement sum doesn't depend on byte order (2(B)) and
-// may be taken in wider words (2(C)): bytes are added as little-endian 32-bit words into 64-bit
-// accumulators, which 64 KiB can't overflow, and folded once at the end.
+// may be taken in wider words (2(C)): bytes are added as they stand in memory, eight at a time with
+// the carry put back in, and folded once at the end.
 
 namespace checksum_detail {
 
@@ -26,12 +26,18 @@ inline uint32_t load32(const uint8_t* bytes) noexcept {
     return value;
 }
 
-/// Sums 64 bytes at a time; returns what is left over in `bytes` and `length`.
-inline uint64_t sum_blocks(const uint8_t*& bytes, size_t& length) noexcept {
+/// Adds with the carry put back in: a one's complement sum in 64 bits.
+inline uint64_t add_carry(uint64_t sum, uint64_t word) noexcept {
+    const bool carry = __builtin_add_overflow(sum, word, &sum);
+    return sum + (carry ? 1U : 0U);
+}
+
+/// Whole blocks of 64 bytes. Not inlined, so that short packets don't pay for its registers.
+[[gnu::noinline]] inline uint64_t sum_blocks(const uint8_t* bytes, size_t blocks) noexcept {
     const __m256i low_half = _mm256_set1_epi64x(0xffffffff);
     __m256i even = _mm256_setzero_si256();
     __m256i odd = _mm256_setzero_si256();
-    for (; length >= 64; length -= 64, bytes += 64) {
+    for (; blocks != 0; --blocks, bytes += 64) {
         const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
         const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32));
         even = _mm256_add_epi64(even, _mm256_and_si256(a, low_half));
@@ -48,42 +54,65 @@ inline uint64_t sum_blocks(const uint8_t*& bytes, size_t& length) noexcept {
 
 }  // namespace checksum_detail
 
-/// Adds the two halves of eight bytes that were loaded as they stand in memory.
-inline uint64_t checksum_word(uint64_t word) noexcept {
-    return (word & 0xffffffff) + (word >> 32);
+/// Adds two sums.
+inline uint64_t checksum_add(uint64_t sum, uint64_t other) noexcept {
+    return checksum_detail::add_carry(sum, other);
+}
+
+/// Ranges from this length on are worth the vector registers.
+inline constexpr size_t kChecksumLong = 128;
+
+/// Unfolded sum of `length` bytes below kChecksumLong, in memory order.
+inline uint64_t checksum_sum_short(const uint8_t* bytes, size_t length) noexcept {
+    using namespace checksum_detail;
+    uint64_t sum = 0;
+    if (length < 8) {
+        std::memcpy(&sum, bytes, length);
+        return sum;
+    }
+    const uint8_t* const end = bytes + length;
+    for (; end - bytes >= 32; bytes += 32) {
+        sum = add_carry(add_carry(sum, load64(bytes)), load64(bytes + 8));
+        sum = add_carry(add_carry(sum, load64(bytes + 16)), load64(bytes + 24));
+    }
+    if ((length & 16) != 0) {
+        sum = add_carry(add_carry(sum, load64(bytes)), load64(bytes + 8));
+        bytes += 16;
+    }
+    if ((length & 8) != 0) sum = add_carry(sum, load64(bytes));
+    // Eight bytes at least stand before the end, whatever of them has been summed already.
+    const unsigned left = length & 7;
+    return left == 0 ? sum : add_carry(sum, load64(end - 8) >> (64 - 8 * left));
 }
 
 /// Unfolded sum of `length` bytes, in memory order. Of several ranges only the last may have an
 /// odd length.
 inline uint64_t checksum_sum(const uint8_t* bytes, size_t length) noexcept {
-    using checksum_detail::load64;
-    if (length < 8) {
-        uint64_t word = 0;
-        std::memcpy(&word, bytes, length);
-        return checksum_word(word);
-    }
-    uint64_t sum = length >= 64 ? checksum_detail::sum_blocks(bytes, length) : 0;
-    // At least eight bytes stand before the end, whatever of them has been summed already.
-    const uint8_t* const end = bytes + length;
-    for (; length >= 8; length -= 8, bytes += 8) {
-        sum += checksum_word(load64(bytes));
-    }
-    if (length != 0) sum += checksum_word(load64(end - 8) >> (64 - 8 * length));
-    return sum;
+    if (length < kChecksumLong) return checksum_sum_short(bytes, length);
+    const size_t blocks = length / 64;
+    return checksum_detail::sum_blocks(bytes, blocks) +
+           checksum_sum_short(bytes + blocks * 64, length % 64);
 }
 
 /// One's complement sum in 16 bits, in memory order and not inverted.
 inline uint16_t checksum_fold(uint64_t sum) noexcept {
-    sum = checksum_word(sum);
-    sum = checksum_word(sum);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<uint16_t>(sum);
+    // The remainder modulo 65535, but 65535 for a multiple that isn't 0.
+    const auto rest = static_cast<uint16_t>(sum % 0xffff);
+    return rest == 0 && sum != 0 ? 0xffff : rest;
 }
 
-/// True if the bytes that were summed, their checksum field included, are undamaged.
+/// True if `sum` folds to 0xffff, or is 0: it is a multiple of 65535, which a multiplication by
+/// the inverse of that number modulo 2^64 tells.
+constexpr bool is_checksum_multiple(uint64_t sum) noexcept {
+    constexpr uint64_t kInverse = 0xfffe'fffe'fffe'ffff;
+    static_assert(kInverse * 0xffff == 1);
+    return sum * kInverse <= UINT64_MAX / 0xffff;
+}
+
+/// True if the bytes that were summed, their checksum field included, are undamaged. Nothing but
+/// zeros has no valid sum (RFC 1071 1 (3): it would be 0xffff).
 inline bool checksum_good(uint64_t sum) noexcept {
-    return checksum_fold(sum) == 0xffff;
+    return is_checksum_multiple(sum) && sum != 0;
 }
 
 /// The checksum of bytes whose checksum field is 0, in host order: ready for store_be16().
@@ -95,17 +124,19 @@ inline uint16_t checksum_of(uint64_t sum) noexcept {
 /// at the source address in the IPv4 header.
 inline uint64_t checksum_pseudo_ipv4(const uint8_t* addresses, uint8_t protocol,
                                      uint32_t length) noexcept {
-    return checksum_word(checksum_detail::load64(addresses)) +
-           (static_cast<uint64_t>(protocol) << 8) + __builtin_bswap32(length);
+    using namespace checksum_detail;
+    return add_carry(load64(addresses),
+                     (static_cast<uint64_t>(protocol) << 8) + __builtin_bswap32(length));
 }
 
 /// The same over IPv6 (RFC 8200 8.1); `addresses` points at the source address.
 inline uint64_t checksum_pseudo_ipv6(const uint8_t* addresses, uint8_t protocol,
                                      uint32_t length) noexcept {
-    using checksum_detail::load64;
-    return checksum_word(load64(addresses)) + checksum_word(load64(addresses + 8)) +
-           checksum_word(load64(addresses + 16)) + checksum_word(load64(addresses + 24)) +
-           (static_cast<uint64_t>(protocol) << 8) + __builtin_bswap32(length);
+    using namespace checksum_detail;
+    const uint64_t source = add_carry(load64(addresses), load64(addresses + 8));
+    const uint64_t destination = add_carry(load64(addresses + 16), load64(addresses + 24));
+    return add_carry(add_carry(source, destination),
+                     (static_cast<uint64_t>(protocol) << 8) + __builtin_bswap32(length));
 }
 
 }  // namespace ravelin

@@ -3,19 +3,39 @@
 
 #include "packet/drop_reason.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace ravelin {
 
-/// True unless the first octets show at once that neither address is a martian; for the fast path.
-///
-/// Sources: this network, loopback, multicast and reserved (RFC 1122 3.2.1.3, RFC 6890);
-/// destinations: this network and loopback. Land packets are the caller's business.
-[[nodiscard]] constexpr bool may_be_martian_ipv4(uint8_t source, uint8_t destination) noexcept {
-    // source - 1 wraps 0 to 255, so that one comparison finds 0 and everything from 224.
-    return (static_cast<uint8_t>(source - 1) >= 223) | (source == 127) | (destination == 0) |
-           (destination == 127);
+namespace martian_detail {
+
+inline constexpr uint8_t kSource = 1;
+inline constexpr uint8_t kDestination = 2;
+
+consteval std::array<uint8_t, 256> first_octets() {
+    std::array<uint8_t, 256> table{};
+    table[0] = table[127] = kSource | kDestination;
+    for (size_t octet = 224; octet < table.size(); ++octet)
+        table[octet] = kSource;
+    return table;
+}
+
+inline constexpr std::array<uint8_t, 256> kFirstOctets = first_octets();
+
+}  // namespace martian_detail
+
+/// By the first octet of an IPv4 address: this network, loopback, multicast and reserved (RFC 1122
+/// 3.2.1.3, RFC 6890).
+[[nodiscard]] inline bool may_be_martian_source(uint8_t octet) noexcept {
+    return (martian_detail::kFirstOctets[octet] & martian_detail::kSource) != 0;
+}
+
+/// This network and loopback.
+[[nodiscard]] inline bool is_martian_destination(uint8_t octet) noexcept {
+    return (martian_detail::kFirstOctets[octet] & martian_detail::kDestination) != 0;
 }
 
 /// Addresses in host order. A host that has none yet may ask for one by DHCP (RFC 2131 4.1).

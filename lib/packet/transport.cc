@@ -26,13 +26,13 @@ bool is_sum_good(std::span<const uint8_t> packet, const Headers& headers, size_t
     const auto covered = static_cast<uint32_t>(length);
     if (headers.protocol == ip_protocol::kIcmp) return checksum_good(sum);
     if (headers.family == Family::Ipv4) {
-        return checksum_good(
-            sum + checksum_pseudo_ipv4(&packet[Ipv4::kSourceOffset], headers.protocol, covered));
+        return checksum_good(checksum_add(
+            sum, checksum_pseudo_ipv4(&packet[Ipv4::kSourceOffset], headers.protocol, covered)));
     }
     // With a routing header that has segments left the final destination would count (RFC 8200
     // 8.1); like netfilter's nf_ip6_checksum() this takes the address that stands in the header.
-    return checksum_good(
-        sum + checksum_pseudo_ipv6(&packet[Ipv6::kSourceOffset], headers.protocol, covered));
+    return checksum_good(checksum_add(
+        sum, checksum_pseudo_ipv6(&packet[Ipv6::kSourceOffset], headers.protocol, covered)));
 }
 
 DropReason parse_tcp(std::span<const uint8_t> upper, Headers& headers) noexcept {
