@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/manager.h"
+
+#include "mgmt/metrics_catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ravelin {
+
+namespace {
+
+/// The whole catalogue, before the page adds the families about itself.
+Registry make_registry(const MetricSources& sources) {
+    Registry registry;
+    register_metrics(registry, sources);
+    return registry;
+}
+
+}  // namespace
+
+Manager::Manager(const Appliance& appliance, ManagementCounters& counters, Log& log,
+                 std::unique_ptr<TbbPool> pool)
+    : appliance_{appliance},
+      counters_{counters},
+      log_{log},
+      pool_{std::move(pool)},
+      config_{appliance},
+      registry_{make_registry({appliance, config_, counters})},
+      metrics_{registry_, config_},
+      reloader_{
+          appliance, config_,
+          [&log](const Config& config) { log.configure(config.log.level, config.log.format); }},
+      commands_{{appliance, registry_, config_, [this] { return reload(); }, *pool_}} {}
+
+Result<std::unique_ptr<Manager>> Manager::open(const Appliance& appliance,
+                                               ManagementCounters& counters, Log& log) {
+    auto pool = TbbPool::create(appliance.config.cores.management);
+    if (!pool) return tl::unexpected<Error>{pool.error()};
+    std::unique_ptr<Manager> manager{new Manager{appliance, counters, log, std::move(*pool)}};
+    if (auto started = manager->start(); !started) return tl::unexpected<Error>{started.error()};
+    return manager;
+}
+
+Result<void> Manager::start() {
+    auto control = ControlServer::open(appliance_, commands_, config_, counters_);
+    if (!control) return tl::unexpected<Error>{control.error()};
+    control_.emplace(std::move(*control));
+    if (!appliance_.config.http.enabled) return {};
+    auto http = HttpServer::open(appliance_.config.http.listen, appliance_, metrics_, counters_);
+    if (!http) return tl::unexpected<Error>{http.error()};
+    http_.emplace(std::move(*http));
+    return {};
+}
+
+void Manager::run_once(Duration timeout) {
+    control_->run_once(timeout);
+    reloader_.retire();
+}
+
+ReloadOutcome Manager::reload() {
+    ReloadOutcome outcome = reloader_.reload();
+    if (outcome.result == ReloadResult::Rejected)
+        log_.error("reload", outcome.message);
+    else
+        log_.info("reload", outcome.message);
+    // The findings are several lines; each is one message.
+    for (size_t start = 0; start < outcome.findings.size();) {
+        const size_t end = std::min(outcome.findings.find('\n', start), outcome.findings.size());
+        log_.warning("reload.finding", outcome.findings.substr(start, end - start));
+        start = end + 1;
+    }
+    return outcome;
+}
+
+std::vector<std::string> Manager::describe() const {
+    std::vector<std::string> lines{pool_->describe(),
+                                   "control socket: " + appliance_.config.control.socket};
+    if (http_) lines.push_back("metrics: http://" + appliance_.config.http.listen + "/metrics");
+    return lines;
+}
+
+}  // namespace ravelin
