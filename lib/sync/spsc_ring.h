@@ -52,7 +52,12 @@ class SpscRing {
         return rte_ring_sc_dequeue_burst_elem(ring_, elements, sizeof(T), count, nullptr);
     }
 
-    [[nodiscard]] uint32_t size() const noexcept { return rte_ring_count(ring_); }
+    /// From any thread; what it was a moment ago.
+    [[nodiscard]] uint32_t size() const noexcept {
+        const uint32_t taken = __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE);
+        const uint32_t added = __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE);
+        return added - taken;
+    }
     [[nodiscard]] uint32_t capacity() const noexcept { return rte_ring_get_capacity(ring_); }
 
   private:
