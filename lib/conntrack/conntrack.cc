@@ -16,16 +16,12 @@ namespace flag = connection_flag;
 namespace {
 
 /// The first timeout of a connection whose first packet was just accepted.
-Duration opening_timeout(const Headers& headers, uint8_t state, const Timeouts& timeouts) noexcept {
-    switch (headers.protocol) {
-        case ip_protocol::kTcp: {
-            const auto phase = static_cast<TcpPhase>(state);
-            // A connection taken up in mid-stream is believed only once the other side has spoken
-            // (netfilter caps an unreplied ESTABLISHED at tcp_timeout_unacknowledged).
-            return phase == TcpPhase::Established
-                       ? std::min(timeouts.tcp_established, timeouts.tcp_unacknowledged)
-                       : timeouts.tcp(phase);
-        }
+Duration opening_timeout(const Connection& connection, const TrackingOptions& options) noexcept {
+    const Timeouts& timeouts = options.timeouts;
+    switch (connection.key.protocol) {
+        case ip_protocol::kTcp:
+            return TcpTracker::opening_timeout(connection.protocol.tcp,
+                                               static_cast<TcpPhase>(connection.state), options);
         case ip_protocol::kUdp:
             return timeouts.udp_unreplied;
         case ip_protocol::kIcmp:
@@ -276,8 +272,7 @@ DropReason Conntrack::open(const Headers& headers, const FlowId& id, const uint8
     connection.packets[0] = 1;
     connection.bytes[0] = headers.ip_length;
     connection.created = Tick::at(now);
-    connection.deadline =
-        Tick::not_before(now + opening_timeout(headers, connection.state, options.timeouts));
+    connection.deadline = Tick::not_before(now + opening_timeout(connection, options));
     connection.armed = connection.deadline;
     if (id.key.family == Family::Ipv6) ipv6_[index] = id.ipv6;
     wheel_.arm(index, connection.deadline);
