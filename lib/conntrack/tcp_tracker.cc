@@ -108,8 +108,8 @@ TrackStep refuse(const Passage& p) noexcept {
     return step;
 }
 
-/// Window check, then the transition. `undo`: the state before a segment with SYN, which starts
-/// windows; one that isn't accepted must leave none behind.
+/// Window check, then the transition. `undo`: the state before a segment that may start a window;
+/// one that isn't accepted must leave none behind.
 TrackStep admit(const Passage& p, TcpPhase before, TcpPhase after,
                 const TcpState* undo = nullptr) noexcept {
     // T21: whatever else is forgiven, an RST never is.
@@ -190,7 +190,7 @@ TrackStep reset_opening(const Passage& p) noexcept {
     const bool answers_syn =
         p.has(tcp_flag::kAck) && receiver.max_window != 0 &&
         (p.segment.ack == receiver.end || (unanswered && p.segment.ack == receiver.max_ack + 1));
-    const bool from_opener = p.sender().max_window != 0;
+    const bool from_opener = p.direction == Direction::Original || p.phase == Phase::SynSent2;
     if (from_opener && answers_challenge(p)) return commit(p, p.phase, Phase::Close);
     if (answers_syn || (from_opener && p.segment.sequence == p.sender().end))
         return admit(p, p.phase, Phase::Close);
@@ -240,8 +240,8 @@ TrackStep reset_as_kernel(const Passage& p) noexcept {
         if (!established || sequence == expected || follows) return admit(p, p.phase, Phase::Close);
         after = p.phase;  // the endpoint may send a challenge ACK
     }
-    const bool answers_ignored =
-        (p.seen_reply && p.last_was(Index::Syn)) || (!p.assured && p.last_was(Index::Ack));
+    const bool answers_ignored = (p.seen_reply && p.last_was(Index::Syn) && !p.same_direction()) ||
+                                 (!p.assured && p.last_was(Index::Ack));
     if ((answers_ignored && p.segment.ack == state.last_end) || answers_challenge(p))
         return commit(p, p.phase, after);
     return admit(p, p.phase, after);
@@ -288,7 +288,7 @@ TrackStep reset_as_kernel(const Passage& p) noexcept {
             break;
     }
     const auto after = static_cast<TcpPhase>(cell);
-    if (!p.has(tcp_flag::kSyn)) return admit(p, p.phase, after);
+    if (!p.has(tcp_flag::kSyn) && p.sender().max_window != 0) return admit(p, p.phase, after);
     const TcpState saved = state;
     return admit(p, p.phase, after, &saved);
 }
@@ -384,7 +384,7 @@ bool TcpTracker::quotes_window(const TcpState& state, Direction direction,
         lowest = sender.end - kLargestWindow;
         highest = sender.end + kLargestWindow;
     }
-    return !sequence_before(sequence, lowest) && !sequence_after(sequence, highest);
+    return sequence - lowest <= highest - lowest;  // on the circle, whatever the distance
 }
 
 }  // namespace ravelin
