@@ -214,7 +214,7 @@ std::string describe(const Node& node) {
         case Node::Kind::List:
             return node.items.empty() ? "an empty list" : "a list";
         case Node::Kind::Map:
-            return "a section with keys";
+            return node.items.empty() ? "an empty section" : "a section with keys";
         case Node::Kind::Refused:
             break;
     }

@@ -122,7 +122,7 @@ class Walker {
 
     /// `ports`: the keys are names.
     void named(const Key& key, const Node& value, const std::string& label) {
-        if (value.kind != Node::Kind::Map) return wrong(key, value, label);
+        if (value.kind != Node::Kind::Map || value.items.empty()) return wrong(key, value, label);
         for (size_t i = 0; i < value.keys.size(); ++i) {
             const Node& name = value.keys[i];
             if (name.kind != Node::Kind::Scalar) continue;
@@ -139,7 +139,8 @@ class Walker {
 
     /// `wires` and `rules`: elements have a name inside.
     void listed(const Key& key, const Node& value, const std::string& label) {
-        if (value.kind != Node::Kind::List) return wrong(key, value, label);
+        const bool too_few = key.required && value.items.empty();
+        if (value.kind != Node::Kind::List || too_few) return wrong(key, value, label);
         for (size_t i = 0; i < value.items.size(); ++i) {
             const Node& item = value.items[i];
             if (item.kind == Node::Kind::Refused) continue;

@@ -138,7 +138,13 @@ class TreeBuilder : public YAML::EventHandler {
         close();
     }
 
-    Locator& locator() { return locator_; }
+    /// Where an error is best looked for: a bracket that isn't closed, rather than the end of the
+    /// file where that turns out.
+    Place place_of(const YAML::Exception& error) {
+        const bool unclosed = error.msg == YAML::ErrorMsg::END_OF_MAP_FLOW ||
+                              error.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW;
+        return unclosed && !open_.empty() ? open_.back().place : locator_.place(error.mark);
+    }
     [[nodiscard]] uint32_t documents() const { return documents_; }
     Node take_root() { return std::move(root_); }
 
@@ -245,8 +251,10 @@ std::string explain(const std::string& message) {
         Hint{YAML::ErrorMsg::MAP_VALUE, "a ':' where no key can be; quote the text that holds it"},
         Hint{YAML::ErrorMsg::END_OF_MAP, "expected 'key: value' at this indentation"},
         Hint{YAML::ErrorMsg::END_OF_SEQ, "expected '- item' at this indentation"},
-        Hint{YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' without its '}', or a ',' is missing"},
-        Hint{YAML::ErrorMsg::END_OF_SEQ_FLOW, "a '[' without its ']', or a ',' is missing"},
+        Hint{YAML::ErrorMsg::END_OF_MAP_FLOW,
+             "this '{' needs its '}', or a ',' or quote in between"},
+        Hint{YAML::ErrorMsg::END_OF_SEQ_FLOW,
+             "this '[' needs its ']', or a ',' or quote in between"},
         Hint{YAML::ErrorMsg::FLOW_END, "a ']' or '}' that closes nothing"},
         Hint{YAML::ErrorMsg::BLOCK_ENTRY, "a '-' where no list can be"},
         Hint{YAML::ErrorMsg::EOF_IN_SCALAR, "a quote that is never closed"},
@@ -281,7 +289,7 @@ std::optional<Node> read_yaml(std::string_view text, Findings& findings) {
     } catch (const TooDeep&) {
         return std::nullopt;
     } catch (const YAML::Exception& error) {
-        findings.error(builder.locator().place(error.mark), explain(error.msg));
+        findings.error(builder.place_of(error), explain(error.msg));
         return std::nullopt;
     } catch (const std::exception& error) {
         findings.error({}, std::string{"can't be read as YAML: "} + error.what());
