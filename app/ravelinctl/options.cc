@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "options.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+namespace ravelin::ctl {
+
+namespace {
+
+/// The help of a program with subcommands: what CLI11 writes, with the headings that users of
+/// other tools expect.
+void add_filters(CLI::App& command, Options& options) {
+    const auto filter = [&](const std::string& flags, const std::string& key,
+                            const std::string& type, const std::string& help) {
+        command.add_option(flags, options.filters[key], help)->type_name(type)->group("Filters");
+    };
+    const auto flag = [&](const std::string& flags, const std::string& key,
+                          const std::string& help) {
+        command.add_flag(flags, options.filter_flags[key], help)->group("Filters");
+    };
+    filter("-p,--protocol", "protocol", "NAME",
+           "tcp, udp, icmp, icmpv6, esp, ah, gre, sctp or a number");
+    filter("-s,--source", "source", "ADDRESS", "source of the original direction, or a prefix");
+    filter("-d,--destination", "destination", "ADDRESS",
+           "destination of the original direction, or a prefix");
+    filter("--sport", "sport", "PORT", "source port, or a range as in 1000-2000");
+    filter("--dport", "dport", "PORT", "destination port, or a range");
+    filter("--state", "state", "STATE", "TCP state, as in ESTABLISHED");
+    filter("-f,--family", "family", "FAMILY", "ipv4 or ipv6");
+    filter("--wire", "wire", "NAME", "the wire that it crosses");
+    flag("--assured", "assured", "only those that are ASSURED");
+    flag("--unreplied", "unreplied", "only those that had no reply yet");
+}
+
+CLI::App* add_command(CLI::App& app, Options& options, Command command, const std::string& name,
+                      const std::string& help) {
+    CLI::App* added = app.add_subcommand(name, help);
+    added->final_callback([&options, command] { options.command = command; });
+    return added;
+}
+
+void add_output(CLI::App& command, Options& options, const std::vector<std::string>& words) {
+    std::string list;
+    for (const std::string& word : words)
+        list += (list.empty() ? "" : ", ") + word;
+    command.add_option("-o,--output", options.output, list + "; without it " + words.front())
+        ->check(CLI::IsMember(words, CLI::ignore_case).name("").description(""))
+        ->type_name("FORM");
+}
+
+void add_flows(CLI::App& app, Options& options) {
+    CLI::App* flows =
+        add_command(app, options, Command::Flows, "flows", "List the connections in the table");
+    add_output(*flows, options, {"table", "conntrack", "json", "jsonl"});
+    add_filters(*flows, options);
+    flows
+        ->add_option("--sort", options.filters["sort"],
+                     "bytes, packets, age (largest first) or timeout (next to end first)")
+        ->type_name("KEY");
+    flows->add_option("--limit", options.filters["limit"], "at most this many")
+        ->type_name("NUMBER");
+    flows->add_flag("--id", options.id, "with -o conntrack: the connection's id, as -o id");
+    flows->add_flag("--delta-time", options.delta_time, "with -o conntrack: the age in seconds");
+    flows->footer(
+        "With -o conntrack each line is what conntrack -L prints, and the number of entries goes\n"
+        "to stderr as there.\n\nExamples:\n"
+        "  ravelinctl flows -p udp --dport 1194\n"
+        "  ravelinctl flows --sort bytes --limit 10\n"
+        "  ravelinctl flows -o conntrack | grep UNREPLIED\n"
+        "  ravelinctl flows -o jsonl | jq -r .original.source | sort | uniq -c");
+}
+
+void add_events(CLI::App& app, Options& options) {
+    CLI::App* events = add_command(app, options, Command::Events, "events",
+                                   "Follow connections as they come, change and end");
+    add_output(*events, options, {"conntrack", "jsonl"});
+    events->add_option("--count", options.count, "end after this many events")
+        ->type_name("NUMBER")
+        ->check(CLI::PositiveNumber.name(""));
+    events->add_flag("--timestamp", options.timestamp,
+                     "with -o conntrack: when, as conntrack -E -o timestamp");
+    events->add_flag("--id", options.id, "with -o conntrack: the connection's id, as -o id");
+    events->add_flag("--delta-time", options.delta_time,
+                     "with -o conntrack: the age of what ended, in seconds");
+    add_filters(*events, options);
+    events->footer(
+        "A reader that is too slow loses events and is told how many:\n"
+        "  # lost 312 events");
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_command_line(Options& options) {
+    auto app = std::make_unique<CLI::App>(
+        "Talks to a running ravelind: what it tracks, what it drops and why.", "ravelinctl");
+    app->require_subcommand(1);
+    app->fallthrough();
+    app->get_formatter()->column_width(32);
+    app->get_formatter()->label("SUBCOMMAND", "COMMAND");
+    app->get_formatter()->label("OPTIONS", "OPTIONS");
+    app->add_option("-S,--socket", options.socket, "control socket of ravelind")
+        ->envname("RAVELIN_SOCKET")
+        ->type_name("PATH")
+        ->capture_default_str();
+    app->add_flag("--no-color", options.no_color, "no colour; NO_COLOR does the same");
+
+    add_flows(*app, options);
+    add_events(*app, options);
+    CLI::App* drops = add_command(*app, options, Command::Drops, "drops",
+                                  "Tell what was dropped, why, and what to do about it");
+    add_output(*drops, options, {"table", "json", "jsonl"});
+    drops->add_flag("--all", options.all, "also the reasons that have not occurred");
+    CLI::App* stats = add_command(*app, options, Command::Stats, "stats",
+                                  "Show counters of ports, packets, connections and workers");
+    add_output(*stats, options, {"table", "json", "jsonl"});
+    add_command(*app, options, Command::Health, "health",
+                "Tell whether it forwards; exit code 1 when not");
+    add_command(*app, options, Command::Reload, "reload",
+                "Read the configuration again; a broken one changes nothing (exit code 4)");
+    CLI::App* flush =
+        add_command(*app, options, Command::Flush, "flush", "End every connection in the table");
+    flush->add_flag("--yes", options.yes, "don't ask");
+    CLI::App* version = add_command(*app, options, Command::Version, "version",
+                                    "Show the versions of this program and of ravelind");
+    add_output(*version, options, {"table", "json"});
+
+    app->footer(
+        "Data goes to stdout, words to stderr. Exit codes: 0 ok, 1 failed, 2 wrong usage,\n"
+        "3 ravelind can't be reached, 4 configuration invalid.\n\n"
+        "ravelinctl COMMAND --help tells more.");
+    return app;
+}
+
+}  // namespace ravelin::ctl
