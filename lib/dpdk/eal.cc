@@ -7,6 +7,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_version.h>
 
 #include <sched.h>
 #include <string>
@@ -60,6 +61,10 @@ Result<Eal> Eal::start(const Config& config, EalLogSink sink) {
         return fail(diagnose_eal(text + printed, error, buffer_plan(config).bytes / kPage + 64));
     }
     return Eal{std::move(log), runs_without_hugepages(config)};
+}
+
+std::string dpdk_version() {
+    return rte_version();
 }
 
 Eal::~Eal() {

@@ -35,4 +35,7 @@ class Eal {
     bool without_hugepages_;
 };
 
+/// "DPDK 22.11.11"
+std::string dpdk_version();
+
 }  // namespace ravelin

@@ -18,8 +18,8 @@ namespace ravelin {
 /// instance share its origin, so that Instants of different workers compare.
 class TscClock {
   public:
-    /// Starts at Instant{} now. `hertz` is rte_get_tsc_hz(), which EAL measures at its start.
-    explicit TscClock(uint64_t hertz) noexcept : TscClock{hertz, rte_rdtsc()} {}
+    /// Starts at Instant{} now, at the frequency that EAL measured at its start.
+    static TscClock start() noexcept { return TscClock{rte_get_tsc_hz(), rte_rdtsc()}; }
     TscClock(uint64_t hertz, uint64_t origin) noexcept
         : origin_{origin}, factor_{static_cast<uint64_t>((Wide{1'000'000'000} << 32) / hertz)} {}
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dpdk/tsc_clock.h"
 
+#include "unit/dpdk/test_eal.h"
+
 #include <gtest/gtest.h>
 
 namespace ravelin {
@@ -35,7 +37,8 @@ TEST(TscClock, copies_share_their_origin) {
 }
 
 TEST(TscClock, runs) {
-    TscClock clock{rte_get_tsc_hz() == 0 ? 1'000'000'000 : rte_get_tsc_hz()};
+    testing::test_eal();
+    TscClock clock = TscClock::start();
     const Instant first = clock.now();
     while (clock.now() == first) {
     }
