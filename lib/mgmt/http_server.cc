@@ -8,9 +8,13 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <sys/socket.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -21,6 +25,13 @@ namespace {
 struct Endpoint {
     sockaddr_storage address{};
     socklen_t size = 0;
+
+    void set_port(uint16_t port) noexcept {
+        if (address.ss_family == AF_INET6)
+            reinterpret_cast<sockaddr_in6*>(&address)->sin6_port = htons(port);
+        else
+            reinterpret_cast<sockaddr_in*>(&address)->sin_port = htons(port);
+    }
 };
 
 tl::unexpected<Error> cannot_listen(const std::string& listen, int error) {
@@ -83,6 +94,30 @@ Result<void> try_listen(const std::string& listen) {
     if (!works) return cannot_listen(listen, error);
     return {};
 }
+
+/// Connects to a listening socket again and again until its own end. civetweb looks at its stop
+/// flag only when its poll of that socket returns, which takes up to two seconds when nobody comes.
+class Knocker {
+  public:
+    explicit Knocker(const Endpoint& endpoint)
+        : thread_{[endpoint](const std::stop_token& stop) { knock(endpoint, stop); }} {}
+
+  private:
+    static void knock(const Endpoint& endpoint, const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any ended;
+        std::unique_lock lock{mutex};
+        while (!stop.stop_requested()) {
+            const int fd =
+                socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+            connect(fd, reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.size);
+            close(fd);
+            ended.wait_for(lock, stop, std::chrono::milliseconds{5}, [] { return false; });
+        }
+    }
+
+    std::jthread thread_;
+};
 
 struct Page {
     int status = 200;
@@ -219,7 +254,18 @@ class HttpServer::Handler : public CivetHandler {
 };
 
 struct HttpServer::Server {
+    Server(Handler handles, const Endpoint& listens)
+        : handler{std::move(handles)}, endpoint{listens} {}
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    ~Server() {
+        if (civet == nullptr) return;
+        const Knocker knocker{endpoint};
+        civet->close();
+    }
+
     Handler handler;
+    Endpoint endpoint;
     std::unique_ptr<CivetServer> civet;
 };
 
@@ -230,7 +276,8 @@ HttpServer::~HttpServer() = default;
 Result<HttpServer> HttpServer::open(const std::string& listen, const Appliance& appliance,
                                     MetricsPage& metrics, ManagementCounters& counters) {
     if (auto works = try_listen(listen); !works) return tl::unexpected<Error>{works.error()};
-    auto server = std::make_unique<Server>(Handler{appliance, metrics, counters}, nullptr);
+    auto server =
+        std::make_unique<Server>(Handler{appliance, metrics, counters}, *parse_listen(listen));
     const std::vector<std::string> options{"listening_ports",
                                            listen,
                                            "num_threads",
@@ -255,6 +302,8 @@ Result<HttpServer> HttpServer::open(const std::string& listen, const Appliance& 
     // Every path comes here; civetweb's own file serving has no directory and stays off.
     server->civet->addHandler("/", server->handler);
     server->civet->addHandler("**", server->handler);
+    if (const auto ports = server->civet->getListeningPorts(); !ports.empty())
+        server->endpoint.set_port(static_cast<uint16_t>(ports.front()));
     return HttpServer{std::move(server)};
 }
 
