@@ -13,7 +13,7 @@ from . import check
 _NEW = re.compile(r"^    \[NEW\] icmp     1 30 src=198\.51\.100\.2 dst=192\.0\.2\.20 type=8 code=0 "
                   r"id=(\d+) \[UNREPLIED\] src=192\.0\.2\.20 dst=198\.51\.100\.2 type=0 code=0 "
                   r"id=\1$")
-_DESTROY = re.compile(r"^\[DESTROY\] icmp     1 src=198\.51\.100\.2 dst=192\.0\.2\.20 type=8 "
+_DESTROY = re.compile(r"^\[DESTROY\] icmp     1 \d+ src=198\.51\.100\.2 dst=192\.0\.2\.20 type=8 "
                       r"code=0 id=(\d+) .*src=192\.0\.2\.20 dst=198\.51\.100\.2 type=0 code=0 "
                       r"id=\1( |$)")
 
