@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames made with scapy, sent into one end of the wire and awaited at the other."""
 
+import logging
 import time
 
-from scapy.all import IP, TCP, UDP, Ether, IPv6  # noqa: F401  (re-exported for scenarios)
+# scapy warns about link types of captures that are meant to be so.
+logging.getLogger("scapy").setLevel(logging.ERROR)
 
-from .netns import LabError
+from scapy.all import TCP, Ether  # noqa: E402
+
+from .netns import LabError  # noqa: E402
 
 OUTSIDE_MAC, INSIDE_MAC = "02:00:00:00:aa:01", "02:00:00:00:bb:02"
 
