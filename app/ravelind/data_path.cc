@@ -35,6 +35,8 @@ std::vector<QueuePlan> queue_plans(const std::vector<Port>& ports) {
 }  // namespace
 
 Result<std::unique_ptr<DataPath>> DataPath::open(const Config& config, EalLogSink sink) {
+    // Asked before EAL binds this thread to the management CPUs.
+    IdlePolicy idle = choose_idle_policy(config, usable_cpus());
     auto eal = Eal::start(config, std::move(sink));
     if (!eal) return tl::unexpected{eal.error()};
     auto buffers = Buffers::create(buffer_plan(config), eal->without_hugepages());
@@ -46,19 +48,20 @@ Result<std::unique_ptr<DataPath>> DataPath::open(const Config& config, EalLogSin
         if (!port) return tl::unexpected{port.error()};
         ports.push_back(std::move(*port));
     }
-    std::unique_ptr<DataPath> path{
-        new DataPath{config, std::move(*eal), std::move(*buffers), std::move(ports)}};
+    std::unique_ptr<DataPath> path{new DataPath{config, std::move(idle), std::move(*eal),
+                                                std::move(*buffers), std::move(ports)}};
     if (auto built = path->build_workers(); !built) return tl::unexpected{built.error()};
     return path;
 }
 
-DataPath::DataPath(const Config& config, Eal eal, Buffers buffers, std::vector<Port> ports)
+DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffers,
+                   std::vector<Port> ports)
     : config_{config},
       eal_{std::move(eal)},
       buffers_{std::move(buffers)},
       ports_{std::move(ports)},
       links_up_(ports_.size()),
-      idle_{choose_idle_policy(config, usable_cpus())},
+      idle_{std::move(idle)},
       topology_{make_topology(config, queue_plans(ports_))},
       indirection_{topology_.worker_count},
       runtime_{make_runtime(config, 1)},

@@ -71,7 +71,8 @@ class DataPath {
         std::atomic<uint64_t> changes{0};
     };
 
-    DataPath(const Config& config, Eal eal, Buffers buffers, std::vector<Port> ports);
+    DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffers,
+             std::vector<Port> ports);
 
     Result<void> build_workers();
     std::unique_ptr<PollingWorker> build_worker(uint8_t index, const HashSecret& secret,

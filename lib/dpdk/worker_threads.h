@@ -21,7 +21,7 @@ struct IdlePolicy {
 /// packets it waits for. `cpus`: how many this process may use.
 IdlePolicy choose_idle_policy(const Config& config, uint32_t cpus);
 
-/// CPUs that the calling process may run on.
+/// CPUs that the calling thread may run on.
 uint32_t usable_cpus();
 
 /// The workers' threads: EAL's lcores, pinned as `cores.workers` says.
