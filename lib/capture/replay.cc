@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "flow/hash.h"
+#include "packet/parse.h"
+#include "packet/unfinished.h"
 #include "pipeline/handoff.h"
 #include "pipeline/worker.h"
 #include "sync/published.h"
@@ -18,6 +20,13 @@ namespace {
 /// Ticks compare within 248 days, so a longer gap between two packets is crossed in steps.
 constexpr Duration kLongestStep = 100 * 24h;
 
+/// Whoever captures on the sending host sees checksums that the card was yet to finish.
+bool left_to_a_card(std::span<const uint8_t> frame) noexcept {
+    Headers headers;
+    return parse(frame, ParseOptions{}, false, headers) == DropReason::L4Checksum &&
+           has_unfinished_checksum(frame, headers);
+}
+
 }  // namespace
 
 uint32_t ReplayIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
@@ -28,6 +37,7 @@ uint32_t ReplayIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexce
     frames[0].data = packet_.frame.bytes.data();
     frames[0].length = static_cast<uint32_t>(packet_.frame.bytes.size());
     frames[0].port = packet_.port;
+    frames[0].l4_checksum_good = left_to_a_card(packet_.frame.bytes);
     return 1;
 }
 
