@@ -147,7 +147,7 @@ std::vector<uint16_t> read_ether_types(const Key& key, const Node& node, const s
         if (objection.empty()) {
             add_once(list, *number);
         } else {
-            findings.error(item.place, label + ": " + quoted(item.text) + ": " + objection);
+            findings.error(item.place, label + ": " + in_quotes(item.text) + ": " + objection);
         }
     }
     return list;

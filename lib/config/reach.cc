@@ -136,8 +136,8 @@ void find_unreachable(const std::vector<RuleDraft>& rules, Findings& findings) {
                                         [&](const Extent& early) { return covers(early, late); });
         if (cover != earlier.end()) {
             findings.warning(place_of(*rule.node, "name"),
-                             "rule " + quoted(rule.value.name) + " is never reached: rule " +
-                                 quoted(cover->rule->value.name) + " in line " +
+                             "rule " + in_quotes(rule.value.name) + " is never reached: rule " +
+                                 in_quotes(cover->rule->value.name) + " in line " +
                                  std::to_string(cover->rule->node->place.line) +
                                  " takes all that it would");
         } else {

@@ -138,7 +138,7 @@ std::string printable(std::string_view text) {
     return clean;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr size_t kMost = 40;
     if (text.size() <= kMost) return "'" + printable(text) + "'";
     size_t end = kMost;

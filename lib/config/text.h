@@ -25,7 +25,7 @@ bool check_text(std::string_view text, Findings& findings);
 
 /// 'text' in quotes, cut to a readable length, with whatever could move a terminal's cursor
 /// replaced: messages quote files that nobody has vouched for.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The same replacement without quotes or cutting.
 [[nodiscard]] std::string printable(std::string_view text);

@@ -37,7 +37,7 @@ class Validator {
         for (const PortDraft& port : draft_.ports) {
             const PortConfig& value = port.value;
             if ((value.descriptors & (value.descriptors - 1)) != 0) {
-                findings_.error(port.place, "port " + quoted(value.name) +
+                findings_.error(port.place, "port " + in_quotes(value.name) +
                                                 ": descriptors must be a power of two, got " +
                                                 std::to_string(value.descriptors));
             }
@@ -45,9 +45,9 @@ class Validator {
             if (!device.empty()) {
                 const auto [other, is_new] = devices.emplace(device, value.name);
                 if (!is_new) {
-                    findings_.error(port.place, "port " + quoted(value.name) + ": device " +
-                                                    quoted(device) + " belongs to port " +
-                                                    quoted(other->second) + " already");
+                    findings_.error(port.place, "port " + in_quotes(value.name) + ": device " +
+                                                    in_quotes(device) + " belongs to port " +
+                                                    in_quotes(other->second) + " already");
                 }
             }
             index_.emplace(value.name, draft_.config.ports.size());
@@ -70,8 +70,8 @@ class Validator {
         std::vector<std::string_view> names;
         for (const PortDraft& port : draft_.ports)
             names.push_back(port.value.name);
-        findings_.error(place_of(element, key),
-                        label + ": there is no port " + quoted(name) + did_you_mean(name, names));
+        findings_.error(place_of(element, key), label + ": there is no port " + in_quotes(name) +
+                                                    did_you_mean(name, names));
         return std::nullopt;
     }
 
@@ -79,14 +79,14 @@ class Validator {
         std::unordered_map<std::string, uint32_t> names;
         for (WireDraft& wire : draft_.wires) {
             unique_name(*wire.node, wire.value.name, "wire", names);
-            const std::string element = " of wire " + quoted(wire.value.name);
+            const std::string element = " of wire " + in_quotes(wire.value.name);
             const auto outside =
                 find_port(*wire.node, "outside", wire.outside, "outside" + element);
             const auto inside = find_port(*wire.node, "inside", wire.inside, "inside" + element);
             if (outside && inside && *outside == *inside) {
                 findings_.error(place_of(*wire.node, "inside"),
-                                "wire " + quoted(wire.value.name) +
-                                    " needs two different ports, got " + quoted(wire.inside) +
+                                "wire " + in_quotes(wire.value.name) +
+                                    " needs two different ports, got " + in_quotes(wire.inside) +
                                     " twice");
             } else {
                 if (outside) claim(*wire.node, "outside", *outside, wire.value.name);
@@ -109,9 +109,9 @@ class Validator {
 
     void claim(const Node& wire, std::string_view key, size_t port, const std::string& name) {
         if (wire_of_[port]) {
-            findings_.error(place_of(wire, key), "port " + quoted(draft_.ports[port].value.name) +
-                                                     " belongs to wire " + quoted(*wire_of_[port]) +
-                                                     " already");
+            findings_.error(place_of(wire, key),
+                            "port " + in_quotes(draft_.ports[port].value.name) +
+                                " belongs to wire " + in_quotes(*wire_of_[port]) + " already");
             return;
         }
         wire_of_[port] = name;
@@ -122,8 +122,8 @@ class Validator {
         if (draft_.wires.empty() || findings_.has_errors()) return;
         for (size_t i = 0; i < draft_.ports.size(); ++i) {
             if (wire_of_[i]) continue;
-            findings_.error(draft_.ports[i].place,
-                            "port " + quoted(draft_.ports[i].value.name) + " belongs to no wire");
+            findings_.error(draft_.ports[i].place, "port " + in_quotes(draft_.ports[i].value.name) +
+                                                       " belongs to no wire");
         }
     }
 
@@ -133,7 +133,7 @@ class Validator {
         const Place place = place_of(element, "name");
         const auto [first, is_new] = names.emplace(name, place.line);
         if (is_new) return;
-        findings_.error(place, std::string{what} + " " + quoted(name) +
+        findings_.error(place, std::string{what} + " " + in_quotes(name) +
                                    ": the name is used in line " + std::to_string(first->second) +
                                    " already");
     }
@@ -151,7 +151,7 @@ class Validator {
             value.where = path_ + ":" + std::to_string(rule.node->place.line);
             value.allow = rule.action == "allow";
             const auto from =
-                find_port(*rule.node, "from", rule.from, "from of rule " + quoted(value.name));
+                find_port(*rule.node, "from", rule.from, "from of rule " + in_quotes(value.name));
             if (from && *from < kMaxPorts) value.from_port = static_cast<uint8_t>(*from);
             check_ports(rule);
             check_families(rule);
@@ -167,7 +167,7 @@ class Validator {
         for (const std::string_view key : {"source_ports", "destination_ports"}) {
             if (rule.node->find(key) == nullptr) continue;
             findings_.error(place_of(*rule.node, key),
-                            std::string{key} + " of rule " + quoted(rule.value.name) + ": " +
+                            std::string{key} + " of rule " + in_quotes(rule.value.name) + ": " +
                                 protocol_name(*rule.value.protocol) +
                                 " has no ports; only tcp, udp and sctp have");
         }
@@ -195,7 +195,7 @@ class Validator {
             const std::string here = source ? "source" : "destination";
             const std::string there = source ? "destination" : "source";
             const std::string name = family == Family::Ipv4 ? "IPv4" : "IPv6";
-            findings_.error(place_of(*rule.node, here), here + " of rule " + quoted(value.name) +
+            findings_.error(place_of(*rule.node, here), here + " of rule " + in_quotes(value.name) +
                                                             " has " + name + ", but " + there +
                                                             " has none: it would never match");
         }
@@ -211,8 +211,8 @@ class Validator {
         if (needed == Family::None) return;
         const Family other = needed == Family::Ipv4 ? Family::Ipv6 : Family::Ipv4;
         if (!has_family(list, other)) return;
-        findings_.error(place_of(*rule.node, key),
-                        std::string{key} + " of rule " + quoted(rule.value.name) + ": " + because);
+        findings_.error(place_of(*rule.node, key), std::string{key} + " of rule " +
+                                                       in_quotes(rule.value.name) + ": " + because);
     }
 
     void cores() {
@@ -242,7 +242,7 @@ class Validator {
             const std::string_view option = std::string_view{word}.substr(0, word.find('='));
             if (std::find(kCores.begin(), kCores.end(), option) == kCores.end()) continue;
             findings_.error(draft_.eal_place,
-                            "eal: " + quoted(word) + " is decided by 'cores'; leave it out");
+                            "eal: " + in_quotes(word) + " is decided by 'cores'; leave it out");
         }
         // EAL 22.11 refuses the pair with a sentence about --legacy-mem that nobody wrote.
         if (has("--no-huge") && has("--in-memory")) {

@@ -131,7 +131,7 @@ void read_mode(const Key& key, const Node& node, const std::string& label, Draft
     const auto mode =
         static_cast<uint16_t>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
     if ((mode & 0002) != 0) {
-        findings.warning(node.place, label + ": " + quoted(text) +
+        findings.warning(node.place, label + ": " + in_quotes(text) +
                                          " lets every user of this machine control the appliance");
     }
     store(key, draft, mode);
@@ -210,7 +210,7 @@ std::string describe(const Node& node) {
         case Node::Kind::Null:
             return "nothing";
         case Node::Kind::Scalar:
-            return node.text.empty() ? "an empty text" : quoted(node.text);
+            return node.text.empty() ? "an empty text" : in_quotes(node.text);
         case Node::Kind::List:
             return node.items.empty() ? "an empty list" : "a list";
         case Node::Kind::Map:

@@ -64,7 +64,7 @@ class Walker {
             if (std::find(names.begin(), names.end(), key.text) != names.end()) continue;
             std::string hint = did_you_mean(key.text, names);
             if (hint.empty()) hint = elsewhere(key.text);
-            findings_.error(key.place, "unknown key " + quoted(key.text) + where(scope) + hint);
+            findings_.error(key.place, "unknown key " + in_quotes(key.text) + where(scope) + hint);
         }
     }
 
@@ -129,11 +129,11 @@ class Walker {
             draft_.ports.push_back({{}, name.place});
             draft_.ports.back().value.name = name.text;
             if (!is_name(name.text)) {
-                findings_.error(name.place, singular(label) + " " + quoted(name.text) +
+                findings_.error(name.place, singular(label) + " " + in_quotes(name.text) +
                                                 ": expected " + expected(Format::Name));
             }
             element(value.items[i],
-                    {std::string{key.path} + ".*", singular(label) + " " + quoted(name.text)});
+                    {std::string{key.path} + ".*", singular(label) + " " + in_quotes(name.text)});
         }
     }
 
@@ -155,7 +155,7 @@ class Walker {
                 name != nullptr && name->kind == Node::Kind::Scalar && !name->text.empty();
             element(item, {std::string{key.path} + "[]",
                            singular(label) + " " +
-                               (has_name ? quoted(name->text) : std::to_string(i + 1))});
+                               (has_name ? in_quotes(name->text) : std::to_string(i + 1))});
             if (key.path == "rules") draft_.rules.back().good = findings_.errors() == errors_before;
         }
     }

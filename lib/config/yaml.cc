@@ -218,7 +218,7 @@ class TreeBuilder : public YAML::EventHandler {
 
     void refuse_tag(Node& node, const std::string& tag) {
         if (tag.empty() || tag == "?" || tag == "!") return;
-        findings_.error(node.place, "tags such as " + quoted(tag) + " are not used here");
+        findings_.error(node.place, "tags such as " + in_quotes(tag) + " are not used here");
         node.kind = Node::Kind::Refused;
     }
 
@@ -228,7 +228,7 @@ class TreeBuilder : public YAML::EventHandler {
             if (key.kind != Node::Kind::Scalar) continue;
             const auto [first, is_new] = lines.emplace(key.text, key.place.line);
             if (is_new) continue;
-            findings_.error(key.place, "duplicate key " + quoted(key.text) +
+            findings_.error(key.place, "duplicate key " + in_quotes(key.text) +
                                            ": it stands in line " + std::to_string(first->second) +
                                            " already");
         }
