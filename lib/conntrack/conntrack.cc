@@ -44,6 +44,14 @@ void decrement(Counter& gauge) noexcept {
     gauge.set(gauge.value() - 1);
 }
 
+/// Whether an error about a packet of this direction leaves nothing to wait for.
+bool ends_by_error(Connection& connection, Direction quoted) noexcept {
+    const uint8_t protocol = connection.key.protocol;
+    if (protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6)
+        return quoted == Direction::Original && IcmpTracker::refused(connection.protocol.icmp);
+    return !connection.has(flag::kSeenReply);
+}
+
 }  // namespace
 
 Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
@@ -202,7 +210,7 @@ Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence, uint32_t c
         tracked.reason = DropReason::IcmpErrorUnmatched;
         return tracked;
     }
-    const Connection& connection = connections_[index];
+    Connection& connection = connections_[index];
     const Direction quoted = direction_of(connection, id);
     tracked.direction = opposite(quoted);
     if (identify_) tracked.flow = id_of(index);
@@ -212,7 +220,7 @@ Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence, uint32_t c
         return tracked;
     }
     tracked.ct_class = CtClass::Related;
-    if (options.icmp_error_ends_unanswered && !connection.has(flag::kSeenReply))
+    if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted))
         end(index, EndReason::IcmpError, now);
     return tracked;
 }

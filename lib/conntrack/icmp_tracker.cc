@@ -77,4 +77,9 @@ TrackStep IcmpTracker::update(IcmpState& state, Family family, Direction directi
     return step;
 }
 
+bool IcmpTracker::refused(IcmpState& state) noexcept {
+    if (state.unanswered == 0 || state.unanswered == kUncountable) return false;
+    return --state.unanswered == 0;
+}
+
 }  // namespace ravelin

@@ -16,6 +16,9 @@ struct IcmpTracker {
                      DropReason& reason) noexcept;
     static TrackStep update(IcmpState& state, Family family, Direction direction,
                             const TrackingOptions& options) noexcept;
+    /// An ICMP error answers one request; true when that was the last one that waited. traceroute
+    /// has many on their way at once, and the others' answers still belong to the connection.
+    static bool refused(IcmpState& state) noexcept;
 };
 
 }  // namespace ravelin
