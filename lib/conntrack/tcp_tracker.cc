@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "conntrack/tcp_tracker.h"
 
-#include "base/byteorder.h"
 #include "base/check.h"
-#include "conntrack/tcp_table.h"
-#include "conntrack/tcp_window.h"
+#include "conntrack/tcp_passage.h"
 
 #include <algorithm>
 
@@ -14,50 +12,13 @@ namespace side = tcp_side_flag;
 
 namespace {
 
-using namespace tcp_table;
-
-constexpr size_t kHeaderLength = 20;
-
-/// One segment of an existing connection with all that its judgement needs.
-struct Passage {
-    TcpState& state;
-    TcpPhase& phase;
-    const TcpSegment& segment;
-    const Direction direction;
-    const Index index;
-    const bool seen_reply;
-    const bool assured;
-    const TrackingOptions& options;
-
-    [[nodiscard]] size_t from() const noexcept { return static_cast<size_t>(direction); }
-    [[nodiscard]] TcpWindow& sender() const noexcept { return state.window[from()]; }
-    [[nodiscard]] TcpWindow& receiver() const noexcept { return state.window[1 - from()]; }
-    [[nodiscard]] bool has(uint8_t flag) const noexcept { return (segment.flags & flag) != 0; }
-    [[nodiscard]] bool last_was(Index before) const noexcept {
-        return state.last_index == static_cast<uint8_t>(before);
-    }
-    [[nodiscard]] bool same_direction() const noexcept { return state.last_direction == from(); }
-    void note_last() const noexcept {
-        state.last_index = static_cast<uint8_t>(index) & 7;
-        state.last_direction = static_cast<uint8_t>(direction) & 1;
-    }
-};
-
-TrackStep invalid(DropReason reason) noexcept {
-    return {.outcome = Outcome::Invalid, .reason = reason, .renew = false};
-}
-
-/// Belongs to the connection but neither moves nor renews it.
-TrackStep passed() noexcept {
-    return {.renew = false};
-}
+using namespace tcp_detail;
 
 /// netfilter's order: retransmissions, RST, unacknowledged data, zero window, phase.
 Duration pick_timeout(const TcpState& state, Index index, TcpPhase phase,
                       const TrackingOptions& options) noexcept {
     const Timeouts& timeouts = options.timeouts;
-    const Duration base = phase == Phase::Established ? timeouts.tcp_established  //
-                                                      : timeouts.tcp(phase);
+    const Duration base = timeouts.tcp(phase);
     const uint8_t limit = std::min<uint8_t>(options.tcp_max_retransmissions, 15);
     if (state.retransmissions >= limit && base > timeouts.tcp_retransmission) [[unlikely]]
         return timeouts.tcp_retransmission;
@@ -69,7 +30,38 @@ Duration pick_timeout(const TcpState& state, Index index, TcpPhase phase,
     return base;
 }
 
-/// The segment is in the window: the connection goes from `before` to `after`.
+/// The same for an ACK in ESTABLISHED that wasn't sent before.
+Duration established_timeout(const TcpState& state, const TrackingOptions& options) noexcept {
+    if (state.last_window == 0 || options.tcp_max_retransmissions == 0) [[unlikely]]
+        return pick_timeout(state, Index::Ack, Phase::Established, options);
+    const bool unacknowledged = ((state.flags[0] | state.flags[1]) & side::kUnacknowledged) != 0;
+    const Duration base = options.timeouts.tcp_established;
+    return unacknowledged ? std::min(base, options.timeouts.tcp_unacknowledged) : base;
+}
+
+constexpr bool is_plain_ack(uint8_t flags) noexcept {
+    using namespace tcp_flag;
+    return (flags & (kFin | kSyn | kRst | kAck)) == kAck;
+}
+
+/// netfilter nf_tcp_handle_invalid(): a FIN or RST out of the window, answered by another one from
+/// the other side, means that the two ends are in step and only we are not.
+TrackStep refuse(const Passage& p) noexcept {
+    TrackStep step = invalid(DropReason::TcpWindow);
+    if (p.options.tcp_invalid_inert || !p.assured) return step;
+    if (p.index != Index::Fin && p.index != Index::Rst) return step;
+    if (!p.same_direction() && (p.last_was(Index::Fin) || p.last_was(Index::Rst))) {
+        step.timeout = p.options.timeouts.tcp_unacknowledged;
+    } else {
+        p.note_last();
+    }
+    return step;
+}
+
+}  // namespace
+
+namespace tcp_detail {
+
 TrackStep commit(const Passage& p, TcpPhase before, TcpPhase after) noexcept {
     p.note_last();
     p.phase = after;
@@ -94,24 +86,7 @@ TrackStep commit(const Passage& p, TcpPhase before, TcpPhase after) noexcept {
     return step;
 }
 
-/// netfilter nf_tcp_handle_invalid(): a FIN or RST out of the window, answered by another one from
-/// the other side, means that the two ends are in step and only we are not.
-TrackStep refuse(const Passage& p) noexcept {
-    TrackStep step = invalid(DropReason::TcpWindow);
-    if (p.options.tcp_invalid_inert || !p.assured) return step;
-    if (p.index != Index::Fin && p.index != Index::Rst) return step;
-    if (!p.same_direction() && (p.last_was(Index::Fin) || p.last_was(Index::Rst))) {
-        step.timeout = p.options.timeouts.tcp_unacknowledged;
-    } else {
-        p.note_last();
-    }
-    return step;
-}
-
-/// Window check, then the transition. `undo`: the state before a segment that may start a window;
-/// one that isn't accepted must leave none behind.
-TrackStep admit(const Passage& p, TcpPhase before, TcpPhase after,
-                const TcpState* undo = nullptr) noexcept {
+TrackStep admit(const Passage& p, TcpPhase before, TcpPhase after, const TcpState* undo) noexcept {
     // T21: whatever else is forgiven, an RST never is.
     const bool liberal = p.options.tcp_be_liberal && p.index != Index::Rst;
     const WindowVerdict verdict =
@@ -121,6 +96,10 @@ TrackStep admit(const Passage& p, TcpPhase before, TcpPhase after,
     if (undo != nullptr && p.options.tcp_invalid_inert) p.state = *undo;
     return verdict == WindowVerdict::Ignore ? passed() : refuse(p);
 }
+
+}  // namespace tcp_detail
+
+namespace {
 
 /// A SYN/ACK that answers a SYN which was let through unjudged: both ends are in step, so we take
 /// the connection from these two.
@@ -175,80 +154,8 @@ TrackStep reopen(const Passage& p) noexcept {
     return ignore(p);
 }
 
-/// True if a segment in SYN_SENT answers a challenge ACK that was let through.
-bool answers_challenge(const Passage& p) noexcept {
-    return p.phase == Phase::SynSent && p.last_was(Index::Ack) &&
-           p.state.last_direction == static_cast<uint8_t>(Direction::Reply) &&
-           p.segment.sequence == p.state.last_ack;
-}
-
-/// An RST before both ends have heard each other. Whoever has only sent a SYN believes the
-/// acknowledgement of it (RFC 9293 3.10.7.3), of all its data or of the SYN alone (RFC 7413 4.2.2).
-TrackStep reset_opening(const Passage& p) noexcept {
-    const TcpWindow& receiver = p.receiver();
-    const bool unanswered = (p.state.flags[1 - p.from()] & side::kMaxAckSet) == 0;
-    const bool answers_syn =
-        p.has(tcp_flag::kAck) && receiver.max_window != 0 &&
-        (p.segment.ack == receiver.end || (unanswered && p.segment.ack == receiver.max_ack + 1));
-    const bool from_opener = p.direction == Direction::Original || p.phase == Phase::SynSent2;
-    if (from_opener && answers_challenge(p)) return commit(p, p.phase, Phase::Close);
-    if (answers_syn || (from_opener && p.segment.sequence == p.sender().end))
-        return admit(p, p.phase, Phase::Close);
-    return invalid(DropReason::TcpWindow);  // T23
-}
-
-/// Profile strict: the only RST that closes is the one that its receiver takes for good, at exactly
-/// the sequence number it expects next (RFC 5961 3.2, threats T20).
-TrackStep reset_exact(const Passage& p) noexcept {
-    if (p.phase == Phase::SynSent || p.phase == Phase::SynSent2) return reset_opening(p);
-    // T22: a connection taken up in mid-stream isn't closed before both sides have been heard.
-    if (p.sender().max_window == 0 || p.receiver().max_window == 0) return passed();
-    // Expected next: what the receiver acknowledged, or, if that lags, the end of what it was sent.
-    const bool acknowledged = (p.state.flags[1 - p.from()] & side::kMaxAckSet) != 0;
-    if (p.segment.sequence == p.sender().end ||
-        (acknowledged && p.segment.sequence == p.receiver().max_ack)) {
-        return admit(p, p.phase, Phase::Close);
-    }
-    // The endpoint answers the others with a challenge ACK; here nothing changes.
-    TcpState trial = p.state;
-    const auto verdict = check_window(trial, p.phase, p.segment, p.direction, p.index, false);
-    return verdict == WindowVerdict::Accept ? passed() : invalid(DropReason::TcpWindow);
-}
-
-/// Phases in which the kernel believes every RST: the ports may be in use again already.
-bool is_closing(TcpPhase phase) noexcept {
-    return phase >= Phase::FinWait && phase <= Phase::Close;
-}
-
-/// The kernel's rules for RST.
-TrackStep reset_as_kernel(const Passage& p) noexcept {
-    const TcpState& state = p.state;
-    const uint32_t sequence = p.segment.sequence;
-    if (is_closing(p.phase)) return commit(p, p.phase, Phase::Close);
-
-    TcpPhase after = Phase::Close;
-    // The highest acknowledgement says nothing any more once a SYN was let through.
-    if ((state.flags[1 - p.from()] & side::kMaxAckSet) != 0 && !p.last_was(Index::Syn)) {
-        const bool established = p.phase == Phase::Established && p.assured;
-        const uint32_t expected = p.receiver().max_ack;
-        if (sequence == 0 && !established) return admit(p, p.phase, Phase::Close);
-        if (sequence_before(sequence, expected) && !p.options.tcp_ignore_invalid_rst)
-            return invalid(DropReason::TcpWindow);
-        // After its own last data the RST is exact, too.
-        const bool follows =
-            p.last_was(Index::Ack) && p.same_direction() && sequence == state.last_end;
-        if (!established || sequence == expected || follows) return admit(p, p.phase, Phase::Close);
-        after = p.phase;  // the endpoint may send a challenge ACK
-    }
-    const bool answers_ignored = (p.seen_reply && p.last_was(Index::Syn) && !p.same_direction()) ||
-                                 (!p.assured && p.last_was(Index::Ack));
-    if ((answers_ignored && p.segment.ack == state.last_end) || answers_challenge(p))
-        return commit(p, p.phase, after);
-    return admit(p, p.phase, after);
-}
-
-/// Everything but an ACK on an established connection.
-[[gnu::noinline]] TrackStep update_by_table(const Passage& p) noexcept {
+/// The transition that the table names, with what the table can't know.
+TrackStep follow_table(const Passage& p) noexcept {
     TcpState& state = p.state;
     const uint8_t cell =
         kTransitions[p.from()][static_cast<size_t>(p.index)][static_cast<size_t>(p.phase)];
@@ -259,7 +166,7 @@ TrackStep reset_as_kernel(const Passage& p) noexcept {
             return ignore(p);
         case CL:
             if (p.index != Index::Rst) break;
-            return p.options.tcp_rst_exact ? reset_exact(p) : reset_as_kernel(p);
+            return reset(p);
         case SS:
             if (p.phase == Phase::TimeWait || p.phase == Phase::Close) return reopen(p);
             break;
@@ -293,17 +200,25 @@ TrackStep reset_as_kernel(const Passage& p) noexcept {
     return admit(p, p.phase, after, &saved);
 }
 
-}  // namespace
-
-TcpSegment TcpSegment::read(const Headers& headers, const uint8_t* l4) noexcept {
-    DCHECK(headers.l4_header_length >= kHeaderLength);
-    return {.sequence = load_be32(l4 + 4),
-            .ack = load_be32(l4 + 8),
-            .window = load_be16(l4 + 14),
-            .flags = l4[13],
-            .payload_length = headers.l4_length - headers.l4_header_length,
-            .options = {l4 + kHeaderLength, headers.l4_header_length - kHeaderLength}};
+/// Everything that update() hasn't settled at once.
+// NOLINTNEXTLINE(readability-function-size): update()'s own parameters
+[[gnu::noinline]] TrackStep update_by_table(TcpState& state, TcpPhase& phase,
+                                            const TcpSegment& segment, Direction direction,
+                                            bool seen_reply, bool assured,
+                                            const TrackingOptions& options) noexcept {
+    const uint8_t index = kIndexByFlags[segment.flags & kStateFlags];
+    if (index == kBadFlags) return invalid(DropReason::TcpFlags);
+    return follow_table({.state = state,
+                         .phase = phase,
+                         .segment = segment,
+                         .direction = direction,
+                         .index = static_cast<Index>(index),
+                         .seen_reply = seen_reply,
+                         .assured = assured,
+                         .options = options});
 }
+
+}  // namespace
 
 bool TcpTracker::open(const TcpSegment& segment, const TrackingOptions& options, TcpState& state,
                       TcpPhase& phase, DropReason& reason) noexcept {
@@ -345,21 +260,13 @@ Duration TcpTracker::opening_timeout(const TcpState& state, TcpPhase phase,
 TrackStep TcpTracker::update(TcpState& state, TcpPhase& phase, const TcpSegment& segment,
                              Direction direction, bool seen_reply, bool assured,
                              const TrackingOptions& options) noexcept {
-    const uint8_t index = kIndexByFlags[segment.flags & kStateFlags];
-    if (index == kBadFlags) [[unlikely]]
-        return invalid(DropReason::TcpFlags);
-    const Passage passage{.state = state,
-                          .phase = phase,
-                          .segment = segment,
-                          .direction = direction,
-                          .index = static_cast<Index>(index),
-                          .seen_reply = seen_reply,
-                          .assured = assured,
-                          .options = options};
-    // Nearly every segment there is. The table says ES for both directions.
-    if (phase == Phase::Established && passage.index == Index::Ack) [[likely]]
-        return admit(passage, Phase::Established, Phase::Established);
-    return update_by_table(passage);
+    // Nearly every segment there is; the table says ES in both directions.
+    if (phase == Phase::Established && seen_reply && is_plain_ack(segment.flags) &&
+        advance_window(state, segment, direction)) [[likely]] {
+        state.last_index = static_cast<uint8_t>(Index::Ack);
+        return {.assured = !assured, .timeout = established_timeout(state, options)};
+    }
+    return update_by_table(state, phase, segment, direction, seen_reply, assured, options);
 }
 
 bool TcpTracker::quotes_window(const TcpState& state, Direction direction,

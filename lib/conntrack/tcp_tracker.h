@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/byteorder.h"
+#include "base/check.h"
 #include "conntrack/options.h"
 #include "conntrack/tracker.h"
 #include "packet/headers.h"
@@ -26,7 +28,19 @@ struct TcpSegment {
 
     /// `l4` points at the TCP header that parse() has proven.
     static TcpSegment read(const Headers& headers, const uint8_t* l4) noexcept;
+
+    static constexpr uint32_t kFixedLength = 20;  ///< of the header without options
 };
+
+inline TcpSegment TcpSegment::read(const Headers& headers, const uint8_t* l4) noexcept {
+    DCHECK(headers.l4_header_length >= kFixedLength);
+    return {.sequence = load_be32(l4 + 4),
+            .ack = load_be32(l4 + 8),
+            .window = load_be16(l4 + 14),
+            .flags = l4[13],
+            .payload_length = headers.l4_length - headers.l4_header_length,
+            .options = {l4 + kFixedLength, headers.l4_header_length - kFixedLength}};
+}
 
 /// netfilter's nf_conntrack_proto_tcp.c as a pure function: state table and window check.
 /// RFC 9293, RFC 7323 (window scale), RFC 2018 (SACK).

@@ -23,9 +23,6 @@ constexpr uint8_t kSackKind = 5;
 constexpr size_t kSackBlock = 8;
 constexpr uint8_t kMaxScale = 14;  // RFC 7323 2.3
 
-/// How far an acknowledgement may lag whatever the window (netfilter MAXACKWINCONST).
-constexpr uint32_t kMinAckWindow = 66000;
-
 /// The next option of a list that the sender chose freely; every length is checked.
 class OptionReader {
   public:
@@ -212,10 +209,7 @@ TcpOffer read_offer(std::span<const uint8_t> options) noexcept {
 }
 
 uint32_t highest_sack(std::span<const uint8_t> options, uint32_t ack) noexcept {
-    // Nearly every segment carries two no-operations and a timestamp, and nothing else (RFC 7323
-    // appendix A).
-    constexpr uint32_t kTimestampOnly = 0x0101080a;
-    if (options.size() == 12 && load_be32(options.data()) == kTimestampOnly) return ack;
+    if (is_timestamp_only(options)) return ack;
     OptionReader reader{options};
     uint8_t kind = 0;
     std::span<const uint8_t> body;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/byteorder.h"
 #include "conntrack/options.h"
 #include "conntrack/tcp_tracker.h"
 #include "conntrack/tracker.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -52,6 +54,15 @@ struct TcpOffer {
 /// The highest right edge of the SACK blocks (RFC 2018 3) that is after `ack`, or `ack`.
 [[nodiscard]] uint32_t highest_sack(std::span<const uint8_t> options, uint32_t ack) noexcept;
 
+/// True for the two no-operations and a timestamp that nearly every segment carries, and nothing
+/// else (RFC 7323 appendix A).
+[[nodiscard]] inline bool is_timestamp_only(std::span<const uint8_t> options) noexcept {
+    return options.size() == 12 && load_be32(options.data()) == 0x0101080a;
+}
+
+/// How far an acknowledgement may lag whatever the window (netfilter MAXACKWINCONST).
+inline constexpr uint32_t kMinAckWindow = 66000;
+
 /// How a segment lies to the windows.
 enum class WindowVerdict : uint8_t {
     Accept,
@@ -79,5 +90,55 @@ void start_window(TcpState& state, const TcpSegment& segment, bool mid_stream) n
 [[nodiscard]] WindowVerdict check_window(TcpState& state, TcpPhase phase, const TcpSegment& segment,
                                          Direction direction, TcpPacketIndex index,
                                          bool liberal) noexcept;
+
+/// check_window() for the segment that nearly every segment is: an ACK, perhaps with data, of a
+/// connection whose both sides have been heard, in the window and not sent before. False: it isn't
+/// one, nothing was changed, and check_window() decides.
+[[nodiscard]] inline bool advance_window(TcpState& state, const TcpSegment& segment,
+                                         Direction direction) noexcept {
+    using namespace tcp_side_flag;
+    const auto from = static_cast<size_t>(direction);
+    const size_t to = 1 - from;
+    // Whoever has acknowledged something has a window: one look says that both sides were heard.
+    if ((state.flags[0] & state.flags[1] & kMaxAckSet) == 0) [[unlikely]]
+        return false;
+    if (!segment.options.empty() && !is_timestamp_only(segment.options) &&
+        (state.flags[to] & kSackPermitted) != 0) [[unlikely]] {
+        return false;
+    }
+    TcpWindow& sender = state.window[from];
+    TcpWindow& receiver = state.window[to];
+    const uint32_t sequence = segment.sequence;
+    const uint32_t end = sequence + segment.payload_length;
+    const uint32_t ack = segment.ack;
+    // I, III, II and IV of check_window() as differences that must all be negative.
+    const uint32_t fits = (sequence - sender.max_end - 1) & (ack - receiver.end - 1) &
+                          (sender.end - receiver.max_window - 1 - end) &
+                          (receiver.end - std::max(sender.max_window, kMinAckWindow) - 1 - ack);
+    if (static_cast<int32_t>(fits) >= 0) [[unlikely]]
+        return false;
+    if (state.last_sequence == sequence && state.last_direction == from && state.last_ack == ack &&
+        state.last_end == end && state.last_window == segment.window) [[unlikely]] {
+        return false;  // sent again
+    }
+    const uint32_t window = static_cast<uint32_t>(segment.window) << state.scale[from];
+    sender.max_window = std::max(sender.max_window, window);
+    if (sequence_after(end, sender.max_end)) [[unlikely]]
+        receiver.max_window += end - sender.max_end;
+    const bool more = sequence_after(end, sender.end);
+    state.flags[from] |= more ? kUnacknowledged : 0;
+    sender.end = more ? end : sender.end;
+    sender.max_ack = sequence_after(ack, sender.max_ack) ? ack : sender.max_ack;
+    if (sequence_after(ack + window, receiver.max_end - 1))
+        receiver.max_end = ack + std::max<uint32_t>(window, 1);
+    state.flags[to] &= static_cast<uint8_t>(ack == receiver.end ? ~kUnacknowledged : 0xff);
+    state.last_sequence = sequence;
+    state.last_ack = ack;
+    state.last_end = end;
+    state.last_window = segment.window;
+    state.last_direction = static_cast<uint8_t>(from) & 1;
+    state.retransmissions = 0;
+    return true;
+}
 
 }  // namespace ravelin
