@@ -13,7 +13,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab.netns import LabError  # noqa: E402
+from lab.netns import LabError, end_on_sigterm  # noqa: E402
 from lab.wire import Wire  # noqa: E402
 from scenarios import SUITES  # noqa: E402
 
@@ -70,6 +70,7 @@ def main():
         for scenario in SUITES[options.suite][0]:
             print(f"{scenario.__name__}\n    {scenario.__doc__}")
         return 0
+    end_on_sigterm()
     unknown = set(options.scenarios) - {s.__name__ for s in SUITES[options.suite][0]}
     if unknown:
         parser.error(f"no such scenario in suite {options.suite}: {', '.join(sorted(unknown))}")

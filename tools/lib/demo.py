@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "e2e"))
 
 from lab import conntrack, traffic  # noqa: E402
 from lab.daemon import HTTP_PORT, binary  # noqa: E402
-from lab.netns import LabError, wait_until  # noqa: E402
+from lab.netns import LabError, end_on_sigterm, wait_until  # noqa: E402
 from lab.wire import CLIENT4, ROUTER4, SERVER4, SERVER6, Wire  # noqa: E402
 
 PICTURE = f"""
@@ -295,6 +295,7 @@ def main():
     parser = argparse.ArgumentParser(description="Shows what Ravelin does, with real programs.")
     parser.add_argument("--seconds", type=float, help="how long it runs; without, until Ctrl-C")
     options = parser.parse_args()
+    end_on_sigterm()
     begun = time.monotonic()
     screen = Screen()
     screen.title("Ravelin: a firewall that stands in front of a VPN concentrator and knows every "

@@ -15,6 +15,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -24,7 +25,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(TOP, "tests", "e2e"), os.path.join(TOP, "tools", "lib")]
 
 from lab.daemon import Ravelind  # noqa: E402
-from lab.netns import LabError, run, wait_until  # noqa: E402
+from lab.netns import LabError, Namespace, end_on_sigterm, wait_until  # noqa: E402
 from testpmd import Testpmd, TestpmdError  # noqa: E402
 
 _HUGEPAGES = "/proc/sys/vm/nr_hugepages"
@@ -35,7 +36,8 @@ _BURSTS = 16             # of 32 packets on their way from each end
 _QUIET_MACSWAP = 6e6
 _RATIO_WHEN_BUSY = 0.5
 
-_GENERATOR = ("--forward-mode=5tswap", "--port-topology=loop", "--txonly-multi-flow")
+_GENERATOR = ("--forward-mode=5tswap", "--port-topology=loop", "--txonly-multi-flow",
+              "--rxd=1024", "--txd=1024")
 
 
 class Hugepages:
@@ -111,10 +113,14 @@ class Pair:
         self._closing.callback(shutil.rmtree, self.folder, True)
         self.ravelin = self.device = None
         if name == "ravelind":
-            self.ravelin = Ravelind(None, self.folder,
+            # Of its own, so that its metrics page meets nobody else's.
+            namespace = Namespace("load")
+            self._closing.callback(namespace.close)
+            self.ravelin = Ravelind(namespace, self.folder,
                                     ravelin_config(kind, self.folder, cpus, hugepages))
             self._closing.callback(self.ravelin.kill)
-            self.ravelin.wait_ready()
+            # Not health: it is ready when somebody is at the other end of its ports.
+            self.ravelin.program.wait_for("\nready\n", 30)
         else:
             self.device = Testpmd(cpus[1], f"rvdev{os.getpid()}", vdevs(kind, "server",
                                                                         self.folder),
@@ -139,13 +145,13 @@ class Pair:
         if self.device is not None:
             self.device.pause()
         else:
-            self.ravelin.pause()
+            self.ravelin.program.signal(signal.SIGSTOP)
 
     def resume(self):
         if self.device is not None:
             self.device.resume()
         else:
-            self.ravelin.resume()
+            self.ravelin.program.signal(signal.SIGCONT)
         self.generator.resume()
 
     def measure(self, seconds):
@@ -240,9 +246,9 @@ def main():
     parser.add_argument("--at-least", type=float, default=0, metavar="MPPS",
                         help="fail when ravelind's best slice is slower")
     options = parser.parse_args()
+    end_on_sigterm()
     cpus = sorted(os.sched_getaffinity(0))
     cpus = (cpus[0], cpus[-1])
-    run(["dpdk-testpmd", "--version"], check=False)
     with Hugepages() as hugepages, contextlib.ExitStack() as closing:
         # virtio-user can share its memory only as few files
         memory = (["--in-memory", "--single-file-segments"] if hugepages.there

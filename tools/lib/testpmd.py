@@ -5,9 +5,9 @@ import ctypes
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
+import threading
 import time
 import tty
 
@@ -35,31 +35,45 @@ class Testpmd:
         master, slave = pty.openpty()
         tty.setraw(slave)
         self._terminal = master
-        self._said = ""
+        self._said, self._news = "", threading.Condition()
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
                                         preexec_fn=die_with_parent)
         os.close(slave)
-        self._until_prompt(30)
+        # Always read: what testpmd prints unasked would fill the terminal, and then it would stop.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._until_prompt(0, 30)
 
-    def _until_prompt(self, seconds):
-        said, deadline = "", time.monotonic() + seconds
-        while not said.endswith(_PROMPT):
-            left = deadline - time.monotonic()
-            if left <= 0 or self.process.poll() is not None:
-                raise TestpmdError(f"testpmd {'ended' if left > 0 else 'hangs'}:\n"
-                                   f"{self._said}{said}")
-            if select.select([self._terminal], [], [], min(left, 0.2))[0]:
-                try:
-                    said += os.read(self._terminal, 65536).decode(errors="replace")
-                except OSError:
-                    continue
-        self._said += said
-        return said
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self._terminal, 65536)
+            except OSError:
+                return
+            with self._news:
+                self._said += data.decode(errors="replace")
+                self._news.notify()
+
+    def _until_prompt(self, start, seconds):
+        """What was said from `start` on, once a prompt has come after it."""
+        def prompted():
+            return self._said.find(_PROMPT, start) >= 0
+        deadline = time.monotonic() + seconds
+        with self._news:
+            while not prompted():
+                self._news.wait(0.2)
+                if self.process.poll() is not None and not prompted():
+                    raise TestpmdError(f"testpmd ended:\n{self._said}")
+                if time.monotonic() > deadline:
+                    raise TestpmdError(f"testpmd hangs:\n{self._said}")
+            return self._said[start:]
 
     def command(self, text, seconds=10):
         """Types a command; returns what testpmd says."""
+        with self._news:
+            start = len(self._said)
         os.write(self._terminal, (text + "\n").encode())
-        return self._until_prompt(seconds)
+        return self._until_prompt(start, seconds)
 
     def counters(self):
         """({port: (received, transmitted)}, when) by the port driver's own counters."""

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -22,6 +23,11 @@ class LabError(Exception):
 def die_with_parent():
     """For preexec_fn: the child is killed when the lab's process ends, however it ends."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_on_sigterm():
+    """SIGTERM ends the program as an exception does, so that it cleans up."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def wait_until(condition, seconds, what):
