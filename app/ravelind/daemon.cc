@@ -53,8 +53,13 @@ void serve(Manager& manager, DataPath& path, const Appliance& appliance, const S
         }
         if (appliance.now() < next_look) continue;
         next_look = appliance.now() + kLinkInterval;
-        for (const std::string& line : path.watch_links())
-            log.warning("port", line);
+        for (const DataPath::LinkChange& change : path.watch_links()) {
+            if (change.up) {
+                log.info("port", change.port + ": link is up");
+            } else {
+                log.warning("port", change.port + ": link is down");
+            }
+        }
     }
 }
 

@@ -239,15 +239,15 @@ std::vector<RingStats> DataPath::ring_stats() const {
     return all;
 }
 
-std::vector<std::string> DataPath::watch_links() {
-    std::vector<std::string> lines;
+std::vector<DataPath::LinkChange> DataPath::watch_links() {
+    std::vector<LinkChange> changes;
     for (size_t i = 0; i < ports_.size(); ++i) {
         const bool up = ports_[i].link().up;
         if (up == links_up_[i].up.exchange(up)) continue;
         links_up_[i].changes.fetch_add(1, std::memory_order_relaxed);
-        lines.push_back("port " + ports_[i].config().name + ": link is " + (up ? "up" : "down"));
+        changes.push_back({ports_[i].config().name, up});
     }
-    return lines;
+    return changes;
 }
 
 size_t DataPath::table_bytes() const noexcept {

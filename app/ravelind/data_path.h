@@ -42,8 +42,12 @@ class DataPath {
     /// What management is given. The functions in it are good for as long as this lives.
     [[nodiscard]] Appliance appliance(BuildInfo build);
 
-    /// Counts ports that lost or got their link since the last call; one line for each.
-    std::vector<std::string> watch_links();
+    struct LinkChange {
+        std::string port;
+        bool up = false;
+    };
+    /// Ports that lost or got their link since the last call; counts them.
+    std::vector<LinkChange> watch_links();
 
     [[nodiscard]] const std::vector<Port>& ports() const noexcept { return ports_; }
     [[nodiscard]] const IdlePolicy& idle() const noexcept { return idle_; }

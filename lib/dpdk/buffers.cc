@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dpdk/buffers.h"
 
+#include "dpdk/diagnosis.h"
 #include "pipeline/io.h"
 
 #include <rte_errno.h>
@@ -58,7 +59,8 @@ Result<Buffers> Buffers::create(const BufferPlan& plan, bool without_hugepages) 
         message += "raise `-m` in `eal:` to " + std::to_string(mebibytes + 64) +
                    ", or lower `descriptors` and `queues`";
     } else {
-        message += "reserve more hugepages with `echo " + std::to_string(mebibytes / 2 + 64) +
+        message += "reserve more hugepages with `echo " +
+                   std::to_string(hugepages_for(plan.bytes)) +
                    " > /proc/sys/vm/nr_hugepages`, or lower `descriptors` and `queues`";
     }
     return fail(std::move(message));

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 namespace ravelin {
@@ -159,6 +160,14 @@ std::string explain_device(const PortConfig& port, std::string_view log, int err
 
 std::string device_argument(const std::string& device, std::string_view key) {
     return between("," + device, "," + std::string{key} + "=", ",");
+}
+
+uint64_t hugepages_for(uint64_t bytes) {
+    constexpr uint64_t kPage = 2 * 1024 * 1024;
+    constexpr uint64_t kSpare = 64;  // rings, queues and the drivers' own needs
+    uint64_t reserved = 0;
+    std::ifstream{"/proc/sys/vm/nr_hugepages"} >> reserved;
+    return reserved + bytes / kPage + kSpare;
 }
 
 std::string diagnose_eal(std::string_view log, int error, uint64_t hugepages) {

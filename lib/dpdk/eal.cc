@@ -56,10 +56,8 @@ Result<Eal> Eal::start(const Config& config, EalLogSink sink) {
     const int error = rte_errno;
     const std::string printed = output.finish();
     const std::string text = log->release();
-    if (parsed < 0) {
-        constexpr uint64_t kPage = 2 * 1024 * 1024;
-        return fail(diagnose_eal(text + printed, error, buffer_plan(config).bytes / kPage + 64));
-    }
+    if (parsed < 0)
+        return fail(diagnose_eal(text + printed, error, hugepages_for(buffer_plan(config).bytes)));
     return Eal{std::move(log), runs_without_hugepages(config)};
 }
 
