@@ -3,7 +3,7 @@
 
 live-outside.pcap, live-inside.pcap: what two live ports receive. Everything from outside comes
 before everything from inside, so the conversations are such that this order makes sense.
-replay-outside.pcap, replay-inside.pcap: a TCP conversation and what else is interesting, with times.
+replay-outside.pcap, replay-inside.pcap: a TCP conversation with a forgery, and its times.
 """
 
 import os

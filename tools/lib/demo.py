@@ -79,8 +79,8 @@ class MetricsDoor:
 
     def _relay(self, visitor):
         try:
-            with self._namespace.entered():
-                inside = socket.create_connection(("127.0.0.1", HTTP_PORT), 5)
+            inside = self._namespace.inside(
+                lambda: socket.create_connection(("127.0.0.1", HTTP_PORT), 5))
         except (OSError, LabError):
             visitor.close()
             return
@@ -255,8 +255,8 @@ class Demo:
         where = [f"metrics for Prometheus:  {address}/metrics",
                  "ask it yourself:         " + " ".join(
                      [self.relative("ravelinctl"), "--socket", self.ravelin.socket, "flows"]),
-                 f"be the client:           nsenter --net=/proc/{self.wire.client.pid}/ns/net "
-                 f"ping {SERVER4}"]
+                 f"be the client:           nsenter --target {self.wire.client.pid} "
+                 f"{self._rights()}--net ping {SERVER4}"]
         self.screen.lines(where)
         self.wire.start(self.wire.client, "ping", "-q", "-n", self.vpn.SERVER_INSIDE)
         self.wire.start(self.wire.client, "ping", "-q", "-n", SERVER4)
@@ -275,6 +275,13 @@ class Demo:
                 time.sleep(max(0.0, until - time.monotonic()))
                 return
             time.sleep(wait)
+
+    @staticmethod
+    def _rights():
+        """nsenter's options to become root of the demo's user namespace, if it has one."""
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            own = file.read().split() != ["0", "0", "4294967295"]
+        return "--user --preserve-credentials " if own else ""
 
     @staticmethod
     def relative(name):

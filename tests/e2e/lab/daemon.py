@@ -102,8 +102,8 @@ class Ravelind:
 
     def http(self, path):
         """(status, content type, body) of a GET on the HTTP server."""
-        with self.namespace.entered():
-            connection = socket.create_connection(("127.0.0.1", HTTP_PORT), 5)
+        connection = self.namespace.inside(
+            lambda: socket.create_connection(("127.0.0.1", HTTP_PORT), 5))
         with connection:
             connection.settimeout(10)
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: ravelin\r\n"

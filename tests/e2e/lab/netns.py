@@ -194,31 +194,37 @@ class Namespace:
 
     def sysctl(self, **values):
         """Sets sysctls of this namespace: dots in the name are written as two underscores."""
-        with self.entered():
+        def write():
             for key, value in values.items():
                 with open("/proc/sys/" + key.replace("__", "/"), "w", encoding="ascii") as file:
                     file.write(str(value))
+        self.inside(write)
 
-    @contextlib.contextmanager
-    def entered(self):
-        """This thread is in the namespace: sockets that it opens stay there."""
-        back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._setns(self._fd)
-            yield
-        finally:
-            self._setns(back)
-            os.close(back)
+    def inside(self, function):
+        """Calls it in this namespace, and returns its result: sockets that it opens stay here.
 
-    @staticmethod
-    def _setns(fd):
-        if _LIBC.setns(fd, _CLONE_NEWNET) != 0:
-            raise LabError(f"setns: {os.strerror(ctypes.get_errno())}")
+        In a thread of its own, because without root's rights outside there is no way back.
+        """
+        result = []
+
+        def enter():
+            try:
+                if _LIBC.setns(self._fd, _CLONE_NEWNET) != 0:
+                    raise LabError(f"setns: {os.strerror(ctypes.get_errno())}")
+                result.extend((function(), None))
+            except Exception as error:  # pylint: disable=broad-except
+                result.extend((None, error))
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        value, error = result
+        if error is not None:
+            raise error
+        return value
 
     def socket(self, family, kind, protocol=0, bind=None, timeout=5.0):
         """A socket of this namespace."""
-        with self.entered():
-            made = socket.socket(family, kind, protocol)
+        made = self.inside(lambda: socket.socket(family, kind, protocol))
         made.settimeout(timeout)
         if bind is not None:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

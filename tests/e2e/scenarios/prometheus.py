@@ -17,9 +17,8 @@ _PORT = 9090
 
 def _query(wire, expression):
     """The instant vector of a PromQL expression as {labels: value}."""
-    with wire.box.entered():
-        connection = http.client.HTTPConnection("127.0.0.1", _PORT, timeout=5)
-        connection.connect()
+    connection = http.client.HTTPConnection("127.0.0.1", _PORT, timeout=5)
+    wire.box.inside(connection.connect)
     connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
     answer = json.loads(connection.getresponse().read())
     connection.close()
