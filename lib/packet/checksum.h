@@ -67,7 +67,7 @@ inline uint64_t checksum_sum_short(const uint8_t* bytes, size_t length) noexcept
     using namespace checksum_detail;
     uint64_t sum = 0;
     if (length < 8) {
-        std::memcpy(&sum, bytes, length);
+        if (length != 0) std::memcpy(&sum, bytes, length);  // no bytes may have no address
         return sum;
     }
     const uint8_t* const end = bytes + length;
@@ -90,8 +90,8 @@ inline uint64_t checksum_sum_short(const uint8_t* bytes, size_t length) noexcept
 inline uint64_t checksum_sum(const uint8_t* bytes, size_t length) noexcept {
     if (length < kChecksumLong) return checksum_sum_short(bytes, length);
     const size_t blocks = length / 64;
-    return checksum_detail::sum_blocks(bytes, blocks) +
-           checksum_sum_short(bytes + blocks * 64, length % 64);
+    return checksum_detail::add_carry(checksum_detail::sum_blocks(bytes, blocks),
+                                      checksum_sum_short(bytes + blocks * 64, length % 64));
 }
 
 /// One's complement sum in 16 bits, in memory order and not inverted.

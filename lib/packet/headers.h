@@ -63,6 +63,8 @@ struct Headers {
     uint32_t spi = 0;              ///< ESP and AH: SPI; GRE version 1: call id; others 0
     bool is_fragment = false;      ///< more fragments follow or offset > 0 (not atomic fragments)
     uint16_t fragment_offset = 0;  ///< bytes; 0 in a first fragment
+
+    bool operator==(const Headers&) const noexcept = default;
 };
 
 }  // namespace ravelin
