@@ -8,8 +8,7 @@ namespace ravelin::ctl {
 
 namespace {
 
-/// The help of a program with subcommands: what CLI11 writes, with the headings that users of
-/// other tools expect.
+/// The filters of `flows` and `events`, named as conntrack names its own.
 void add_filters(CLI::App& command, Options& options) {
     const auto filter = [&](const std::string& flags, const std::string& key,
                             const std::string& type, const std::string& help) {
@@ -98,7 +97,8 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
     app->fallthrough();
     app->get_formatter()->column_width(32);
     app->get_formatter()->label("SUBCOMMAND", "COMMAND");
-    app->get_formatter()->label("OPTIONS", "OPTIONS");
+    app->get_formatter()->label("Subcommands", "Commands");
+    app->set_help_flag("-h,--help", "show this help");
     app->add_option("-S,--socket", options.socket, "control socket of ravelind")
         ->envname("RAVELIN_SOCKET")
         ->type_name("PATH")

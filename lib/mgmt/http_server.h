@@ -17,7 +17,7 @@ namespace ravelin {
 ///
 /// civetweb runs it in threads of its own, which inherit the affinity of the thread that calls
 /// open(): that must be a management thread. Limits (threats T72): GET and HEAD, a header of 4 KiB
-/// within two seconds, one request per connection, four at a time and sixteen waiting. No TLS: in
+/// within two seconds, one request per connection, eight at a time and sixteen waiting. No TLS: in
 /// Debian 12's civetweb the first request ends the process; put a proxy in front.
 class HttpServer {
   public:
