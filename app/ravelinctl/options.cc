@@ -99,6 +99,7 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
     app->get_formatter()->label("SUBCOMMAND", "COMMAND");
     app->get_formatter()->label("Subcommands", "Commands");
     app->set_help_flag("-h,--help", "show this help");
+    app->set_version_flag("--version", "ravelinctl " RAVELIN_VERSION);
     app->add_option("-S,--socket", options.socket, "control socket of ravelind")
         ->envname("RAVELIN_SOCKET")
         ->type_name("PATH")
