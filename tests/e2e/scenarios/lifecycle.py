@@ -28,8 +28,8 @@ def _refused(wire, text, wanted, folder=None, prefix=()):
     done = run([*wire.box.prefix, *prefix, binary("ravelind"), "--config", path], seconds=20,
                check=False)
     said = done.out + done.err
-    if done.code <= 0:
-        raise LabError(f"ravelind did not fail, or crashed:\n{done}")
+    if done.code != 5:  # "environment" in docs/exit-codes.md
+        raise LabError(f"ravelind's exit code is not 5:\n{done}")
     for word in wanted:
         check.contains(said, word, "ravelind's message")
     check.equal("\n    #" in said or "Traceback" in said, False, "a stack in the message")
@@ -119,12 +119,12 @@ def check_needs_no_privilege(wire):
     for text, code, words in (
             (good, 0, ()),
             (good.replace("workers: [", "workers: [-3, ").replace("version: 1", "version: 77"),
-             1, ("check.yaml:1:", "check.yaml:5:"))):
+             4, ("check.yaml:1:", "check.yaml:5:"))):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(path, 0o644)
         done = run([*NOBODY, binary("ravelind"), "--check", path], check=False)
-        check.equal(done.code == 0, code == 0, f"success of {done}")
+        check.equal(done.code, code, f"exit code of {done}")
         for word in words:
             check.contains(done.out + done.err, word, "the findings")
 

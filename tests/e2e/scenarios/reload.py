@@ -72,7 +72,7 @@ def broken_file_is_refused(wire):
     broken = good.replace("conntrack:\n", "conntrack:\n  profiel: linux\n")
     line = broken.split("\n").index("  profiel: linux") + 1
     done = ravelin.reload(broken, check=False)
-    check.equal(done.code != 0, True, "ravelinctl reload fails")
+    check.equal(done.code, 4, "ravelinctl reload's exit code")
     text = done.out + done.err
     check.contains(text, f"ravelin.yaml:{line}:3", "the finding")
     check.contains(text, "profiel", "the finding")
