@@ -69,7 +69,7 @@ compile() {
     }
 }
 
-# with_ccache COMPILER: the compiler through ccache, kept under build/ unless CCACHE_DIR says where.
+# with_ccache COMPILER: the compiler through ccache.
 with_ccache() { printf 'ccache %s' "$1"; }
 
 # build_release: ravelind and ravelinctl as they are shipped, in build/release.
