@@ -14,8 +14,11 @@ trap finish EXIT
 
 say() { printf '%s\n' "$*"; }
 fail() { say "NOT OK: $*"; exit 1; }
-shown() { printf '\n  $ %s\n' "$*"; "$@" | sed 's/^/      /'; }
-ctl() { ravelinctl --socket "$folder/ravelin.sock" "$@"; }
+ctl() { ravelinctl --socket "$folder/ravelin.sock" "$@" 2>/dev/null; }
+shown() { printf '\n  $ ravelinctl %s\n' "$*"; ctl "$@" | sed 's/^/      /'; }
+# The first and the last CPU that this container may use.
+first_cpu() { sed -n 's/^Cpus_allowed_list:\s*\([0-9]*\).*/\1/p' /proc/self/status; }
+last_cpu() { sed -n 's/^Cpus_allowed_list:.*[^0-9]\([0-9]*\)$/\1/p' /proc/self/status; }
 # metric NAME: the sum of its series.
 metric() {
     exec 3<>/dev/tcp/127.0.0.1/19117
@@ -28,7 +31,7 @@ metric() {
 cat >"$folder/ravelin.yaml" <<YAML
 version: 1
 eal: [--no-huge, --no-pci, --no-shconf, -m, "128"]
-cores: {management: [0], workers: [0]}
+cores: {management: [$(first_cpu)], workers: [$(last_cpu)]}
 ports:
   outside: {device: "net_pcap0,rx_pcap=$demo/live-outside.pcap,tx_pcap=$folder/to-outside.pcap"}
   inside: {device: "net_pcap1,rx_pcap=$demo/live-inside.pcap,tx_pcap=$folder/to-inside.pcap"}
@@ -65,12 +68,12 @@ done
 say
 say "   Two OpenVPN packets and their answer, a traceroute probe and the router's error about it,"
 say "   and a question without an answer; the pings are answered, so they are gone:"
-shown ctl flows -o conntrack
+shown flows -o conntrack
 [ "$(ctl flows -o conntrack | grep -c .)" -eq 2 ] || fail "not two connections"
 ctl flows -o conntrack | grep -q 'dport=1194.*\[ASSURED\]' || fail "OpenVPN is not [ASSURED]"
 say
 say "   A port scan, an Xmas probe and a ping answer that nobody asked for were dropped:"
-shown ctl drops
+shown drops
 [ "$(metric ravelin_dropped_packets_total)" -eq 12 ] || fail "not twelve drops"
 say
 say "   Every packet is accounted for: $(metric ravelin_port_receive_packets_total) received," \
