@@ -77,7 +77,6 @@ TrackStep commit(const Passage& p, TcpPhase before, TcpPhase after) noexcept {
     // again doesn't renew, or else one sender could keep an entry for ever.
     if (p.has(tcp_flag::kRst)) {
         step.outcome = Outcome::PassAndEnd;
-        step.renew = false;
     } else if (p.index == Index::Syn && before == Phase::SynSent) {
         step.renew = false;
     } else if (after == Phase::Established) {
