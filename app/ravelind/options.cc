@@ -35,7 +35,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->type_name("LEVEL");
     auto* replaying = app.add_option("--replay", options.replay,
                                      "Run captures through the packet path instead of ports: "
-                                     "outside=A.pcap,inside=B.pcap (one of them may be left out)")
+                                     "outside=A.pcap,inside=B.pcap (one of them may be left out); "
+                                     "each holds what came in on its port (tcpdump -Q in)")
                           ->type_name("PORT=FILE,...")
                           ->excludes(checking);
     const auto output = [&](const char* name, std::string& value, const char* help) {

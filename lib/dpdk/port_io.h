@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "dpdk/guest_checksum.h"
 #include "dpdk/segments.h"
 #include "pipeline/io.h"
 #include "policy/policy.h"
@@ -70,16 +71,19 @@ class PortIo {
     static void describe(rte_mbuf* buffer, uint8_t port, Frame& frame) noexcept {
         frame = Frame{};
         frame.port = port;
+        const bool unfinished = leaves_checksum_to_us(*buffer);
         frame.l4_checksum_good =
             (buffer->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
         if (!is_plain(*buffer)) [[unlikely]] {
             describe_unusual(buffer, frame);
-            return;
+        } else {
+            frame.buffer = buffer;
+            frame.data = rte_pktmbuf_mtod(buffer, const uint8_t*);
+            frame.length = buffer->data_len;
+            rte_prefetch0(frame.data);
         }
-        frame.buffer = buffer;
-        frame.data = rte_pktmbuf_mtod(buffer, const uint8_t*);
-        frame.length = buffer->data_len;
-        rte_prefetch0(frame.data);
+        if (unfinished) [[unlikely]]
+            finish_checksum(frame);
     }
 
     std::vector<ReceiveQueue> receive_;
