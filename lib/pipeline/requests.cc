@@ -3,19 +3,20 @@
 
 namespace ravelin {
 
-void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack,
+void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack, bool busy,
                           Instant now) noexcept {
+    const uint32_t slice = busy ? kSlice : kIdleSlice;
     if (current_ == nullptr && requests.pop(&current_, 1) == 0) return;
     Request& request = *current_;
     bool finished = true;
     switch (request.kind) {
         case Request::Kind::Dump:
             request.at_end =
-                conntrack.dump(request.cursor, kSlice, request.out, request.written, now);
+                conntrack.dump(request.cursor, slice, request.out, request.written, now);
             finished = request.at_end || request.written == request.out.size();
             break;
         case Request::Kind::Flush:
-            request.at_end = conntrack.flush(request.cursor, kSlice, now);
+            request.at_end = conntrack.flush(request.cursor, slice, now);
             finished = request.at_end;
             break;
         case Request::Kind::Ping:

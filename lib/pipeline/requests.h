@@ -13,10 +13,12 @@ namespace ravelin {
 /// never holds up a packet for more than some microseconds.
 class RequestServer {
   public:
-    /// Entries looked at in one turn.
+    /// Entries looked at in one turn with packets, and in one without: a worker that yields its CPU
+    /// when idle has few turns, and nobody waits behind a longer one.
     static constexpr uint32_t kSlice = 128;
+    static constexpr uint32_t kIdleSlice = 8192;
 
-    void serve(SpscRing<Request*>& requests, Conntrack& conntrack, Instant now) noexcept;
+    void serve(SpscRing<Request*>& requests, Conntrack& conntrack, bool busy, Instant now) noexcept;
 
   private:
     Request* current_ = nullptr;

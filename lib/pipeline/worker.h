@@ -126,7 +126,7 @@ class Worker {
         WorkerCounters& counters = shard_.counters;
         counters.held.set(waiting_->count);
         shard_.conntrack.expire(now, kExpireBudget);
-        requests_.serve(parts_.link.requests, shard_.conntrack, now);
+        requests_.serve(parts_.link.requests, shard_.conntrack, busy, now);
         parts_.quiescence.report(parts_.index);
 
         counters.iterations.add();
