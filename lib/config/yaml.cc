@@ -247,7 +247,7 @@ std::string explain(const std::string& message) {
         const char* parser;
         const char* words;
     };
-    static constexpr std::array kHints{
+    static const std::array kHints{
         Hint{YAML::ErrorMsg::MAP_VALUE, "a ':' where no key can be; quote the text that holds it"},
         Hint{YAML::ErrorMsg::END_OF_MAP, "expected 'key: value' at this indentation"},
         Hint{YAML::ErrorMsg::END_OF_SEQ, "expected '- item' at this indentation"},
