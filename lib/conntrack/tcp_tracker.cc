@@ -274,23 +274,22 @@ bool TcpTracker::quotes_window(const TcpState& state, Direction direction,
     const TcpWindow& sender = state.window[from];
     const TcpWindow& receiver = state.window[1 - from];
     if (sender.max_window == 0) return false;  // it has sent nothing
-    uint32_t lowest = sender.end;
-    uint32_t highest = sender.end;
-    if ((state.flags[1 - from] & side::kMaxAckSet) != 0) {
-        lowest = receiver.max_ack - receiver.max_window;
-    } else if (receiver.max_window == 0 && (state.flags[from] & side::kMaxAckSet) == 0) {
-        lowest = sender.max_ack;  // unanswered SYN: its sequence number (start_window())
-    } else {
-        lowest = sender.end - std::max<uint32_t>(receiver.max_window, 1);
-    }
+    // On the circle, whatever the distances are.
+    const auto within = [&](uint32_t lowest, uint32_t highest) {
+        return sequence - lowest <= highest - lowest;
+    };
     if ((state.flags[from] & side::kLiberal) != 0) {
         // The scale of a connection taken up in mid-stream is unknown: its windows may be 2^14
         // times as large as they look (RFC 7323 2.3), and its path MTU matters all the same.
         constexpr uint32_t kLargestWindow = 1U << 30;
-        lowest = sender.end - kLargestWindow;
-        highest = sender.end + kLargestWindow;
+        return within(sender.end - kLargestWindow, sender.end + kLargestWindow);
     }
-    return sequence - lowest <= highest - lowest;  // on the circle, whatever the distance
+    if ((state.flags[1 - from] & side::kMaxAckSet) != 0)
+        return within(receiver.max_ack - receiver.max_window, sender.end);
+    // An unanswered SYN: nothing below its own sequence number (start_window()).
+    if (receiver.max_window == 0 && (state.flags[from] & side::kMaxAckSet) == 0)
+        return within(sender.max_ack, sender.end);
+    return within(sender.end - std::max<uint32_t>(receiver.max_window, 1), sender.end);
 }
 
 }  // namespace ravelin
