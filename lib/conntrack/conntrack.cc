@@ -154,6 +154,11 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
             case Outcome::Invalid:
                 tracked.ct_class = CtClass::Invalid;
                 tracked.reason = result.reason;
+                // Both ends may have closed in a way that we could not follow.
+                if (result.timeout != Duration{} &&
+                    Tick::not_before(now + result.timeout).before(connection.deadline)) {
+                    renew(index, result.timeout, now);
+                }
                 return tracked;
             case Outcome::Reopen:
                 end(index, EndReason::Replaced, now);
