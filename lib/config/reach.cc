@@ -71,34 +71,52 @@ std::vector<PortRange> merged(std::vector<PortRange> list) {
     return joined;
 }
 
-bool covers(const std::vector<Prefix>& outer, const std::vector<Prefix>& inner) {
+/// How many comparisons may still be made: every rule is compared with every earlier one, and a
+/// file of a megabyte has more pairs than anybody waits for.
+class Budget {
+  public:
+    bool spend() noexcept {
+        if (left_ > 0) --left_;
+        return left_ > 0;
+    }
+    [[nodiscard]] bool is_spent() const noexcept { return left_ == 0; }
+
+  private:
+    size_t left_ = 50'000'000;
+};
+
+bool covers(const std::vector<Prefix>& outer, const std::vector<Prefix>& inner, Budget& budget) {
     return std::all_of(inner.begin(), inner.end(), [&](const Prefix& small) {
         return std::any_of(outer.begin(), outer.end(), [&](const Prefix& big) {
-            return big.family == small.family && big.length <= small.length &&
+            return budget.spend() && big.family == small.family && big.length <= small.length &&
                    big.contains(small.address);
         });
     });
 }
 
+/// Both are in order and don't overlap.
 bool covers(const std::vector<PortRange>& outer, const std::vector<PortRange>& inner) {
     return std::all_of(inner.begin(), inner.end(), [&](const PortRange& small) {
-        return std::any_of(outer.begin(), outer.end(), [&](const PortRange& big) {
-            return big.first <= small.first && small.last <= big.last;
-        });
+        const auto big = std::lower_bound(
+            outer.begin(), outer.end(), small,
+            [](const PortRange& a, const PortRange& b) { return a.last < b.last; });
+        return big != outer.end() && big->first <= small.first;
     });
 }
 
 /// True when `early` takes every packet that `late` would take. Looks at each prefix alone, so two
 /// halves aren't seen to make a whole; that costs a warning, never a wrong one.
-bool covers(const Extent& early, const Extent& late) {
+bool covers(const Extent& early, const Extent& late, Budget& budget) {
     const Rule& first = early.rule->value;
     const Rule& second = late.rule->value;
+    if (!budget.spend()) return false;
     if (first.from_port && first.from_port != second.from_port) return false;
     if (first.protocol && first.protocol != second.protocol) return false;
     if (early.needs_ports && !late.needs_ports) return false;
     return covers(early.destination_ports, late.destination_ports) &&
            covers(early.source_ports, late.source_ports) &&
-           covers(early.destination, late.destination) && covers(early.source, late.source);
+           covers(early.destination, late.destination, budget) &&
+           covers(early.source, late.source, budget);
 }
 
 Extent extent_of(const RuleDraft& draft) {
@@ -118,20 +136,11 @@ Extent extent_of(const RuleDraft& draft) {
 }  // namespace
 
 void find_unreachable(const std::vector<RuleDraft>& rules, Findings& findings) {
-    // Every pair is compared; a file of a megabyte has more pairs than anybody waits for.
-    constexpr size_t kMostPairs = 20'000'000;
-    size_t pairs = 0;
+    Budget budget;
     std::vector<Extent> earlier;
     for (const RuleDraft& rule : rules) {
         if (!rule.good) continue;
         Extent late = extent_of(rule);
-        pairs += earlier.size();
-        if (pairs > kMostPairs) {
-            findings.warning(rule.node->place,
-                             "from here on rules are not checked for being unreachable: there are "
-                             "too many");
-            return;
-        }
         const auto cover = std::find_if(earlier.begin(), earlier.end(),
                                         [&](const Extent& early) { return covers(early, late); });
         if (cover != earlier.end()) {

@@ -24,7 +24,7 @@ struct TooDeep {};
 
 /// Turns the parser's marks (from 0, in bytes) into places (from 1, in characters).
 ///
-/// Marks come nearly in order, so the count goes on from the last one on the same line; a file
+/// Marks come nearly in order, so the count goes on from the last one on the same line: a file
 /// that is one line of a megabyte would otherwise cost a megabyte for each of its values.
 class Locator {
   public:
@@ -41,19 +41,24 @@ class Locator {
         if (line >= line_starts_.size()) return {};
         const size_t offset =
             std::min(line_starts_[line] + static_cast<size_t>(mark.column), text_.size());
-        if (line != line_ || offset < offset_) {
+        if (line != line_) {
             line_ = line;
             offset_ = line_starts_[line];
             characters_ = 0;
         }
-        characters_ += count_characters(text_.substr(offset_, offset - offset_));
+        if (offset < offset_) {
+            characters_ -= count_characters(text_.substr(offset, offset_ - offset));
+        } else {
+            characters_ += count_characters(text_.substr(offset_, offset - offset_));
+        }
         offset_ = offset;
         return {static_cast<uint32_t>(line + 1), characters_ + 1, 1};
     }
 
-    /// What follows the last place on its line.
+    /// What follows the last place on its line, as far as it is worth marking.
     [[nodiscard]] std::string_view rest() const {
-        std::string_view rest = text_.substr(offset_);
+        constexpr size_t kMost = 256;
+        std::string_view rest = text_.substr(offset_, kMost);
         rest = rest.substr(0, rest.find('\n'));
         while (!rest.empty() && (rest.back() == '\r' || rest.back() == ' '))
             rest.remove_suffix(1);
