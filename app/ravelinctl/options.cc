@@ -76,7 +76,9 @@ void add_events(CLI::App& app, Options& options) {
     add_output(*events, options, {"conntrack", "jsonl"});
     events->add_option("--count", options.count, "end after this many events")
         ->type_name("NUMBER")
-        ->check(CLI::PositiveNumber.name(""));
+        ->check([](const std::string& text) {
+            return text == "0" ? std::string{"there must be one event at least"} : std::string{};
+        });
     events->add_flag("--timestamp", options.timestamp,
                      "with -o conntrack: when, as conntrack -E -o timestamp");
     events->add_flag("--id", options.id, "with -o conntrack: the connection's id, as -o id");

@@ -93,8 +93,9 @@ EventHub::Batch EventHub::drain() {
         static_cast<uint32_t>(kMost / std::max<size_t>(appliance_.workers.size(), 1));
     for (const WorkerHandle& worker : appliance_.workers) {
         const size_t before = batch.events.size();
-        batch.events.resize(before + share);
-        const uint32_t taken = worker.link->events.pop(batch.events.data() + before, share);
+        const uint32_t waiting = std::min(worker.link->events.size(), share);
+        batch.events.resize(before + waiting);
+        const uint32_t taken = worker.link->events.pop(batch.events.data() + before, waiting);
         batch.events.resize(before + taken);
     }
     if (appliance_.workers.size() > 1)

@@ -281,7 +281,7 @@ Result<HttpServer> HttpServer::open(const std::string& listen, const Appliance& 
     const std::vector<std::string> options{"listening_ports",
                                            listen,
                                            "num_threads",
-                                           "4",
+                                           "8",
                                            "connection_queue",
                                            "16",
                                            "listen_backlog",

@@ -6,6 +6,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -101,20 +102,35 @@ Log::Budget& Log::budget(std::string_view site, Time now) {
     return budget;
 }
 
-void Log::write(LogLevel level, std::string_view site, std::string_view message) {
-    const std::lock_guard lock{mutex_};
-    if (level < least_) return;
-    const Time now = now_();
+bool Log::admit(LogLevel level, std::string_view site, Time now) {
+    if (level < least_) return false;
     Budget& limit = budget(site, now);
     if (limit.tokens == 0) {
         ++limit.suppressed;
         counters_.log_suppressed.fetch_add(1, std::memory_order_relaxed);
-        return;
+        return false;
     }
     --limit.tokens;
     if (const uint64_t suppressed = std::exchange(limit.suppressed, 0); suppressed != 0)
         emit(level, site, std::to_string(suppressed) + " messages suppressed", now);
-    emit(level, site, message, now);
+    return true;
+}
+
+void Log::write(LogLevel level, std::string_view site, std::string_view message) {
+    const std::lock_guard lock{mutex_};
+    const Time now = now_();
+    if (admit(level, site, now)) emit(level, site, message, now);
+}
+
+void Log::block(LogLevel level, std::string_view site, std::string_view text) {
+    const std::lock_guard lock{mutex_};
+    const Time now = now_();
+    if (!admit(level, site, now)) return;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find('\n'), text.size());
+        emit(level, site, text.substr(0, end), now);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
 }
 
 void Log::emit(LogLevel level, std::string_view site, std::string_view message, Time now) {

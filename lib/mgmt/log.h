@@ -45,6 +45,8 @@ class Log {
     void info(std::string_view site, std::string_view message);
     void warning(std::string_view site, std::string_view message);
     void error(std::string_view site, std::string_view message);
+    /// Text of several lines, such as findings: one message of the budget, a line for each.
+    void block(LogLevel level, std::string_view site, std::string_view text);
 
   private:
     using Time = std::chrono::system_clock::time_point;
@@ -56,6 +58,8 @@ class Log {
     };
 
     void write(LogLevel level, std::string_view site, std::string_view message);
+    /// Whether the site may write now; takes one from its budget.
+    [[nodiscard]] bool admit(LogLevel level, std::string_view site, Time now);
     void emit(LogLevel level, std::string_view site, std::string_view message, Time now);
     [[nodiscard]] Budget& budget(std::string_view site, Time now);
 

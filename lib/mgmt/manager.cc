@@ -3,7 +3,6 @@
 
 #include "mgmt/metrics_catalog.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace ravelin {
@@ -60,16 +59,12 @@ void Manager::run_once(Duration timeout) {
 
 ReloadOutcome Manager::reload() {
     ReloadOutcome outcome = reloader_.reload();
-    if (outcome.result == ReloadResult::Rejected)
+    const bool rejected = outcome.result == ReloadResult::Rejected;
+    log_.block(rejected ? LogLevel::Error : LogLevel::Warning, "reload", outcome.findings);
+    if (rejected)
         log_.error("reload", outcome.message);
     else
         log_.info("reload", outcome.message);
-    // The findings are several lines; each is one message.
-    for (size_t start = 0; start < outcome.findings.size();) {
-        const size_t end = std::min(outcome.findings.find('\n', start), outcome.findings.size());
-        log_.warning("reload.finding", outcome.findings.substr(start, end - start));
-        start = end + 1;
-    }
     return outcome;
 }
 

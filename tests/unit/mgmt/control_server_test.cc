@@ -354,9 +354,12 @@ TEST_F(LargeTableTest, a_reader_that_stops_is_cut_off_after_ten_seconds) {
     ControlClient client{path()};
     client.send("{\"cmd\":\"flows\"}\n");
     EXPECT_NE(client.line(), "");
-    ControlClient other{path()};
-    EXPECT_EQ(other.ask(R"({"cmd":"version"})").size(), 1U);
-    fake_.now += Duration{ControlServer::kReadDeadline}.count();
+    // Until the buffers between them are full the server gets rid of some; then of nothing more.
+    for (int round = 0; round < 5; ++round) {
+        fake_.now += Duration{ControlServer::kReadDeadline}.count();
+        ControlClient other{path()};
+        EXPECT_EQ(other.ask(R"({"cmd":"version"})").size(), 1U);
+    }
     size_t lines = 1;
     while (!client.line().empty())
         ++lines;

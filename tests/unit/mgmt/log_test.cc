@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace ravelin {
@@ -75,6 +76,25 @@ TEST(Log, a_flood_is_cut_and_told) {
     EXPECT_NE(text.find("info flood: 40 messages suppressed\n"), std::string::npos) << text;
     EXPECT_NE(text.find("info flood: again\n"), std::string::npos);
     lab.log.info("flood", "over");
+    EXPECT_EQ(lab.take(), "");
+}
+
+TEST(Log, a_block_of_lines_is_one_message_of_the_budget) {
+    Lab lab;
+    std::string findings;
+    for (int i = 0; i < 100; ++i)
+        findings += "finding\n";
+    lab.log.block(LogLevel::Error, "reload", findings);
+    lab.log.error("reload", "refused");
+    const std::string text = lab.take();
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 101);
+    EXPECT_EQ(lab.counters.log_suppressed, 0U);
+    EXPECT_TRUE(text.ends_with("error reload: refused\n"));
+}
+
+TEST(Log, an_empty_block_writes_nothing) {
+    Lab lab;
+    lab.log.block(LogLevel::Error, "reload", "");
     EXPECT_EQ(lab.take(), "");
 }
 
