@@ -141,8 +141,10 @@ void find_unreachable(const std::vector<RuleDraft>& rules, Findings& findings) {
     for (const RuleDraft& rule : rules) {
         if (!rule.good) continue;
         Extent late = extent_of(rule);
-        const auto cover = std::find_if(earlier.begin(), earlier.end(),
-                                        [&](const Extent& early) { return covers(early, late); });
+        const auto cover = std::find_if(earlier.begin(), earlier.end(), [&](const Extent& early) {
+            return covers(early, late, budget);
+        });
+        if (budget.is_spent()) return;
         if (cover != earlier.end()) {
             findings.warning(place_of(*rule.node, "name"),
                              "rule " + in_quotes(rule.value.name) + " is never reached: rule " +
