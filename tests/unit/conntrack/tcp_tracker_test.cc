@@ -804,9 +804,10 @@ TEST(TcpQuote, an_unanswered_syn_is_quoted_by_its_own_number_or_its_data_only) {
     for (const auto& [client, server] : kInitialNumbers) {
         TcpLab lab{TrackingOptions::strict(), client, server};
         lab.play({"> S 0 len 20"});
-        const auto quotes = [&](int64_t offset, Direction side = Direction::Original) {
+        const auto quotes = [&, first = client](int64_t offset,
+                                                Direction side = Direction::Original) {
             return TcpTracker::quotes_window(lab.state, side,
-                                             client + static_cast<uint32_t>(offset));
+                                             first + static_cast<uint32_t>(offset));
         };
         EXPECT_FALSE(quotes(-1));
         EXPECT_TRUE(quotes(0));
