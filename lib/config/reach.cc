@@ -144,7 +144,12 @@ void find_unreachable(const std::vector<RuleDraft>& rules, Findings& findings) {
         const auto cover = std::find_if(earlier.begin(), earlier.end(), [&](const Extent& early) {
             return covers(early, late, budget);
         });
-        if (budget.is_spent()) return;
+        if (budget.is_spent()) {
+            findings.warning(place_of(*rule.node, "name"),
+                             "from here on rules are not checked for being unreachable: there are "
+                             "too many");
+            return;
+        }
         if (cover != earlier.end()) {
             findings.warning(place_of(*rule.node, "name"),
                              "rule " + in_quotes(rule.value.name) + " is never reached: rule " +
