@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <rte_mempool.h>
 
-#include <cstring>
+#include <algorithm>
 
 namespace ravelin {
 namespace {
@@ -34,7 +34,7 @@ class GuestChecksum : public ::testing::Test {
     Frame frame_of(const Bytes& bytes) {
         rte_mbuf* buffer = rte_pktmbuf_alloc(pool_);
         char* data = rte_pktmbuf_append(buffer, static_cast<uint16_t>(bytes.size()));
-        std::memcpy(data, bytes.data(), bytes.size());
+        std::copy(bytes.begin(), bytes.end(), data);
         Frame frame;
         frame.buffer = buffer;
         frame.data = rte_pktmbuf_mtod(buffer, const uint8_t*);
