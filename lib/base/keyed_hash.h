@@ -42,7 +42,7 @@ class KeyedHash {
     }
 
     __m128i whitening_;
-    __m128i round_keys_[3];  // std::array would drop the type's alignment attribute
+    __m128i round_keys_[3]{};  // std::array would drop the type's alignment attribute
 };
 
 }  // namespace ravelin

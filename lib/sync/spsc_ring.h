@@ -20,7 +20,9 @@ namespace ravelin {
 /// ring needs no EAL), taken at construction.
 template <class T>
 class SpscRing {
-    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers, it is those that are copied.
+    static constexpr uint32_t kElementBytes = sizeof(T);
+    static_assert(std::is_trivially_copyable_v<T> && kElementBytes % 4 == 0);
 
   public:
     /// Holds `capacity` elements, a power of two minus one or rounded up to that.
@@ -28,7 +30,7 @@ class SpscRing {
         uint32_t count = 2;
         while (count < capacity + 1)
             count *= 2;
-        const ssize_t bytes = rte_ring_get_memsize_elem(sizeof(T), count);
+        const ssize_t bytes = rte_ring_get_memsize_elem(kElementBytes, count);
         CHECK(bytes > 0);
         memory_ = std::aligned_alloc(RTE_CACHE_LINE_SIZE,
                                      (static_cast<size_t>(bytes) + RTE_CACHE_LINE_SIZE - 1) /
@@ -43,13 +45,13 @@ class SpscRing {
 
     /// Writer: appends as many as there is room for; returns how many.
     uint32_t push(const T* elements, uint32_t count) noexcept {
-        return rte_ring_sp_enqueue_burst_elem(ring_, elements, sizeof(T), count, nullptr);
+        return rte_ring_sp_enqueue_burst_elem(ring_, elements, kElementBytes, count, nullptr);
     }
     bool push(const T& element) noexcept { return push(&element, 1) == 1; }
 
     /// Reader: takes up to `count`; returns how many.
     uint32_t pop(T* elements, uint32_t count) noexcept {
-        return rte_ring_sc_dequeue_burst_elem(ring_, elements, sizeof(T), count, nullptr);
+        return rte_ring_sc_dequeue_burst_elem(ring_, elements, kElementBytes, count, nullptr);
     }
 
     /// From any thread; what it was a moment ago.
