@@ -254,19 +254,19 @@ bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const Tracki
     }
 }
 
-DropReason Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                           const Opening& opening, const TrackingOptions& options, Instant now,
-                           Tracked& tracked) noexcept {
+Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* l4,
+                       const Opening& opening, const TrackingOptions& options,
+                       Instant now) noexcept {
     const uint32_t index = free_;
     if (index == kNone) {
         counters_.insert_failed_full.add();
-        return DropReason::TableFull;
+        return {.reason = DropReason::TableFull};
     }
     Connection& connection = connections_[index];
     const uint32_t next_free = connection.hash;
     if (!table_.insert(id.hash, index)) {
         counters_.insert_failed_bucket.add();
-        return DropReason::TableFull;
+        return {.reason = DropReason::TableFull};
     }
     free_ = next_free;
 
@@ -294,9 +294,8 @@ DropReason Conntrack::open(const Headers& headers, const FlowId& id, const uint8
     counters_.entries.set(table_.size());
     counters_.entries_peak.set(std::max<uint64_t>(counters_.entries_peak.value(), table_.size()));
     gauge(connection).add();
-    if (identify_) tracked.flow = id_of(index);
     emit(EventKind::New, index, EndReason::None, now);
-    return DropReason::None;
+    return {.flow = identify_ ? id_of(index) : 0};
 }
 
 void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {

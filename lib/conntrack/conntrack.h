@@ -30,6 +30,12 @@ struct Opening {
     uint16_t policy_generation = 0;
 };
 
+/// What became of an opening.
+struct Opened {
+    DropReason reason = DropReason::None;  ///< TableFull: there was no room
+    uint64_t flow = 0;                     ///< as in Tracked
+};
+
 /// What tracking found out about one packet.
 struct Tracked {
     CtClass ct_class = CtClass::Invalid;
@@ -74,10 +80,8 @@ class Conntrack {
                    const TrackingOptions& options, Instant now) noexcept;
 
     /// Makes the connection of a New packet that the policy allowed, and counts that packet.
-    /// Returns TableFull when there is no room; `tracked.flow` gets the id.
-    DropReason open(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                    const Opening& opening, const TrackingOptions& options, Instant now,
-                    Tracked& tracked) noexcept;
+    Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
+                const TrackingOptions& options, Instant now) noexcept;
 
     /// Ends what is due, at most `budget` connections; call it once per iteration.
     void expire(Instant now, uint32_t budget) noexcept;

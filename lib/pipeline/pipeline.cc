@@ -102,11 +102,10 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     const Opening opening{.from_inside = shard.topology.ports[packet.frame.port].inside,
                           .rule = judgement.rule,
                           .policy_generation = runtime.generation};
-    Tracked tracked;
-    const DropReason reason = shard.conntrack.open(headers, packet.id, l4_of(packet), opening,
-                                                   runtime.tracking, now, tracked);
-    if (reason != DropReason::None) return packet.drop(reason);
-    packet.flow = tracked.flow;
+    const Opened opened =
+        shard.conntrack.open(headers, packet.id, l4_of(packet), opening, runtime.tracking, now);
+    if (opened.reason != DropReason::None) return packet.drop(opened.reason);
+    packet.flow = opened.flow;
     packet.action = Action::Forward;
 }
 
