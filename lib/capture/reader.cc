@@ -3,6 +3,7 @@
 
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <array>
 
 namespace ravelin {
@@ -15,7 +16,8 @@ int64_t nanoseconds(const timeval& time) {
     // Opened with nanosecond precision, the field of microseconds holds nanoseconds.
     if (time.tv_sec < 0) return 0;
     if (time.tv_sec > kLastSecond) return kLastSecond * 1'000'000'000;
-    return time.tv_sec * 1'000'000'000 + time.tv_usec;
+    // libpcap hands on whatever the file says, also more than a second or less than nothing.
+    return time.tv_sec * 1'000'000'000 + std::clamp<int64_t>(time.tv_usec, 0, 999'999'999);
 }
 
 /// libpcap begins its messages with the path when a file can't be opened, and not otherwise.

@@ -121,6 +121,25 @@ TEST(CaptureReader, survives_time_stamps_that_no_clock_has) {
         EXPECT_GE(frame->nanoseconds, 0);
 }
 
+// Found by replay_fuzz: a negative time, from a fraction of a second that was none.
+TEST(CaptureReader, keeps_a_fraction_that_is_none_within_its_second) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.file("fraction.pcap");
+    for (const uint32_t fraction : {1'000'000U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
+        testing::write_pcap(path, {{kStart, Bytes(60), 60}});
+        std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+        file.seekp(24 + 4);  // behind the file's header and the seconds
+        file.write(reinterpret_cast<const char*>(&fraction), sizeof fraction);
+        file.close();
+        auto reader = CaptureReader::open(path);
+        ASSERT_TRUE(reader.has_value());
+        const auto frame = reader->next();
+        ASSERT_TRUE(frame.has_value());
+        EXPECT_GE(frame->nanoseconds, kStart) << fraction;
+        EXPECT_LT(frame->nanoseconds, kStart + 1'000'000'000) << fraction;
+    }
+}
+
 TEST(CaptureWriter, writes_what_the_reader_reads_back) {
     const ScratchDirectory scratch;
     const std::vector<Recorded> frames = {{kStart + 1, Bytes(60, 1), 60},
