@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/check.h"
+#include "pipeline/worker.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace ravelin::fuzz {
+
+/// One frame at a time, what became of it, and a count of the buffers that are out.
+class OneFrameIo {
+  public:
+    void offer(uint8_t port, std::span<const uint8_t> frame) {
+        bytes_.assign(frame.begin(), frame.end());
+        bytes_.shrink_to_fit();  // so that the sanitizer sees one byte too many
+        port_ = port;
+        waiting_ = true;
+    }
+    [[nodiscard]] uint32_t out() const { return out_; }
+    [[nodiscard]] CtClass ct_class() const { return ct_class_; }
+
+    [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
+    uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+        if (!waiting_) return 0;
+        waiting_ = false;
+        ++out_;
+        frames[0] = {.buffer = &bytes_,
+                     .data = bytes_.data(),
+                     .length = static_cast<uint32_t>(bytes_.size()),
+                     .port = port_};
+        return 1;
+    }
+    uint32_t transmit(uint8_t, std::span<void*> buffers) noexcept {
+        out_ -= static_cast<uint32_t>(buffers.size());
+        return static_cast<uint32_t>(buffers.size());
+    }
+    void release(std::span<void*> buffers) noexcept {
+        out_ -= static_cast<uint32_t>(buffers.size());
+    }
+    void observe(const Packet& packet) noexcept { ct_class_ = packet.ct_class; }
+
+  private:
+    std::vector<uint8_t> bytes_;
+    uint8_t port_ = 0;
+    bool waiting_ = false;
+    uint32_t out_ = 0;
+    CtClass ct_class_ = CtClass::None;
+};
+
+class StepClock {
+  public:
+    [[nodiscard]] Instant now() const noexcept { return now_; }
+    void set(Instant now) noexcept { now_ = now; }
+
+  private:
+    Instant now_{};
+};
+
+/// One worker between two ports. Everything but the shard outlives an input: making rings anew for
+/// each costs more than its packets do.
+class Machine {
+  public:
+    static constexpr uint32_t kCapacity = 64;
+
+    explicit Machine(Runtime runtime)
+        : runtime_{std::make_unique<const Runtime>(std::move(runtime))} {
+        topology_.port_count = 2;
+        topology_.ports[0] = {.peer = 1, .wire = 0, .inside = false};
+        topology_.ports[1] = {.peer = 0, .wire = 0, .inside = true};
+        topology_.transmitter[0] = {0};
+        topology_.transmitter[1] = {0};
+        link_.capacity = kCapacity;
+        quiescence_.enter(0);
+    }
+
+    /// An empty shard at time zero.
+    void reset(bool events_wanted = false) {
+        worker_.reset();
+        std::destroy_at(&link_.counters);
+        std::construct_at(&link_.counters);
+        link_.events_wanted = events_wanted;
+        clock_.set({});
+        worker_.emplace(WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
+                                    HashSecret{1, 2, 3}},
+                        io_, clock_);
+    }
+
+    /// One frame through the worker, and every invariant after it.
+    CtClass pass(uint8_t port, Duration step, std::span<const uint8_t> frame) {
+        clock_.set(clock_.now() + step);
+        io_.offer(port, frame);
+        worker_->run_once();
+        check();
+        return io_.ct_class();
+    }
+
+    /// The connections, as a listing shows them.
+    [[nodiscard]] std::span<const FlowRecord> flows() {
+        uint32_t cursor = 0;
+        uint32_t written = 0;
+        CHECK(worker_->shard().conntrack.dump(cursor, kCapacity, flows_, written, clock_.now()));
+        return {flows_.data(), written};
+    }
+
+  private:
+    static constexpr uint32_t kEvents = 64;
+
+    void check() {
+        const WorkerCounters& c = link_.counters;
+        uint64_t dropped = 0;
+        for (const PacketsBytes& reason : c.dropped)
+            dropped += reason.packets.value();
+        CHECK(c.received[0].packets.value() + c.received[1].packets.value() ==
+              c.transmitted[0].packets.value() + c.transmitted[1].packets.value() + dropped);
+        CHECK(io_.out() == 0);
+        CHECK(c.dropped[0].packets.value() == 0);
+
+        const Conntrack& conntrack = worker_->shard().conntrack;
+        uint64_t gauges = 0;
+        for (const Counter& gauge : c.tcp_entries)
+            gauges += gauge.value();
+        for (const auto& protocol : c.other_entries)
+            for (const Counter& gauge : protocol)
+                gauges += gauge.value();
+        CHECK(conntrack.size() == conntrack.timers() && conntrack.size() == gauges);
+
+        for (const FlowRecord& flow : flows())
+            CHECK(flow.remaining > Duration{} && flow.remaining <= 5 * 24h + kTick);
+        while (link_.events.pop(events_.data(), kEvents) != 0) {
+        }
+    }
+
+    Topology topology_;
+    Indirection indirection_{1};
+    Quiescence quiescence_{1};
+    HandoffMesh mesh_{1};
+    WorkerLink link_{255};
+    Published<Runtime> runtime_;
+    OneFrameIo io_;
+    StepClock clock_;
+    std::optional<Worker<OneFrameIo, StepClock>> worker_;
+    std::array<FlowRecord, kCapacity> flows_;
+    std::array<FlowEvent, kEvents> events_;
+};
+
+}  // namespace ravelin::fuzz
