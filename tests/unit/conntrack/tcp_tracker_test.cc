@@ -804,8 +804,9 @@ TEST(TcpQuote, an_unanswered_syn_is_quoted_by_its_own_number_or_its_data_only) {
     for (const auto& [client, server] : kInitialNumbers) {
         TcpLab lab{TrackingOptions::strict(), client, server};
         lab.play({"> S 0 len 20"});
-        const auto quotes = [&, first = client](int64_t offset,
-                                                Direction side = Direction::Original) {
+        // C++20 lets a lambda capture a structured binding; clang 14 doesn't.
+        const auto quotes = [&lab, first = client](int64_t offset,
+                                                   Direction side = Direction::Original) {
             return TcpTracker::quotes_window(lab.state, side,
                                              first + static_cast<uint32_t>(offset));
         };
