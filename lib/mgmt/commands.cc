@@ -149,7 +149,7 @@ Result<Reply> Commands::events(const json& request) {
     subscription.remaining = *count;
     Reply reply;
     reply.text = line({{"listening", true}});
-    reply.subscription = std::move(subscription);
+    reply.subscription = subscription;
     return reply;
 }
 
