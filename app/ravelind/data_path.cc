@@ -101,9 +101,10 @@ std::unique_ptr<DataPath::PollingWorker> DataPath::build_worker(
     for (size_t port = 0; port < ports_.size(); ++port) {
         if (index < ports_[port].queues().transmit) transmit[port] = {ports_[port].device(), index};
     }
-    return std::make_unique<PollingWorker>(WorkerParts{index, topology_, indirection_, runtime_,
-                                                       quiescence_, mesh_, *links_[index], secret},
-                                           std::move(receive), transmit, clock_);
+    return std::make_unique<PollingWorker>(
+        WorkerParts{index, topology_, indirection_, runtime_, quiescence_, mesh_, *links_[index],
+                    secret, config_.fragments},
+        std::move(receive), transmit, clock_);
 }
 
 Result<void> DataPath::start() {
@@ -127,6 +128,7 @@ void DataPath::loop(uint32_t worker) {
     Phase phase = Phase::Run;
     while (phase != Phase::End) {
         const bool busy = own.run_once(phase == Phase::Run);
+        if (phase != Phase::Run) own.drop_held();
         if (!busy && yields) sched_yield();
         phase = phase_.load(std::memory_order_relaxed);
     }

@@ -168,7 +168,7 @@ ExitCode run_replay(const Options& options, const Config& config) {
     // is fixed too, so that the ids of connections are the same in every run.
     const std::vector<QueuePlan> queues(config.ports.size());
     Replay replay{make_topology(config, queues), make_runtime(config, 1), config.connections,
-                  HashSecret{}};
+                  HashSecret{}, config.fragments};
     replay.run(merge, [&](const ReplayedPacket& packet) {
         outputs.write(packet, config.ports[packet.port].name);
     });

@@ -35,6 +35,8 @@ std::string_view verdict_word(Action action) noexcept {
             return "drop";
         case Action::Pending:
         case Action::HandOff:
+        case Action::Fragment:
+        case Action::Hold:
             break;
     }
     return "held";

@@ -29,15 +29,34 @@ bool left_to_a_card(std::span<const uint8_t> frame) noexcept {
 
 }  // namespace
 
+void ReplayIo::offer(const ReplayedPacket& packet) {
+    Inside& last = inside_.emplace_back();
+    last.packet = packet;
+    last.bytes.assign(packet.frame.bytes.begin(), packet.frame.bytes.end());
+    last.packet.frame.bytes = last.bytes;
+    waiting_ = true;
+}
+
+void ReplayIo::deliver(const ReplaySink& sink) {
+    for (; !inside_.empty() && inside_.front().decided; inside_.pop_front())
+        sink(inside_.front().packet);
+}
+
+void ReplayIo::deliver_rest(const ReplaySink& sink) {
+    for (; !inside_.empty(); inside_.pop_front())
+        sink(inside_.front().packet);
+}
+
 uint32_t ReplayIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
     if (!waiting_) return 0;
     waiting_ = false;
+    Inside& inside = inside_.back();
     frames[0] = Frame{};
-    frames[0].buffer = &packet_;
-    frames[0].data = packet_.frame.bytes.data();
-    frames[0].length = static_cast<uint32_t>(packet_.frame.bytes.size());
-    frames[0].port = packet_.port;
-    frames[0].l4_checksum_good = left_to_a_card(packet_.frame.bytes);
+    frames[0].buffer = &inside;
+    frames[0].data = inside.bytes.data();
+    frames[0].length = static_cast<uint32_t>(inside.bytes.size());
+    frames[0].port = inside.packet.port;
+    frames[0].l4_checksum_good = left_to_a_card(inside.bytes);
     return 1;
 }
 
@@ -48,23 +67,26 @@ uint32_t ReplayIo::transmit(uint8_t, std::span<void*> buffers) noexcept {
 void ReplayIo::release(std::span<void*>) noexcept {}
 
 void ReplayIo::observe(const Packet& packet) noexcept {
-    packet_.ct_class = packet.ct_class;
-    packet_.action = packet.action;
-    packet_.reason = packet.reason;
-    packet_.flow = packet.flow;
+    auto& inside = *static_cast<Inside*>(packet.frame.buffer);
+    inside.packet.ct_class = packet.ct_class;
+    inside.packet.action = packet.action;
+    inside.packet.reason = packet.reason;
+    inside.packet.flow = packet.flow;
+    inside.decided = true;
 }
 
 struct Replay::Engine {
     Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
-           const HashSecret& secret)
+           const HashSecret& secret, const FragmentCapacity& fragments)
         : topology{wiring}, runtime{std::move(first)} {
         link.capacity = capacity;
         topology.worker_count = 1;
         for (std::vector<uint8_t>& transmitter : topology.transmitter)
             transmitter.assign(1, 0);
         worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
-            WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret}, io,
-            clock);
+            WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret,
+                        fragments},
+            io, clock);
         worker->shard().conntrack.identify(true);
         quiescence.enter(0);
     }
@@ -81,8 +103,9 @@ struct Replay::Engine {
 };
 
 Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-               const HashSecret& secret)
-    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret)} {}
+               const HashSecret& secret, const FragmentCapacity& fragments)
+    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret, fragments)} {
+}
 
 Replay::~Replay() {
     engine_->quiescence.leave(0);
@@ -111,8 +134,9 @@ void Replay::run(CaptureMerge& captures, const ReplaySink& sink) {
         packet.frame = merged->frame;
         engine.io.offer(packet);
         engine.worker->run_once();
-        sink(engine.io.packet());
+        engine.io.deliver(sink);
     }
+    engine.io.deliver_rest(sink);
 }
 
 std::vector<FlowRecord> Replay::flows() {

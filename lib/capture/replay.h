@@ -10,6 +10,7 @@
 #include "pipeline/runtime.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -29,7 +30,8 @@ struct ReplayedPacket {
     uint64_t flow = 0;
 };
 
-/// Called once for each packet, in merged order.
+/// Called once for each packet, in merged order; packets behind a fragment that is held wait for
+/// its fate.
 using ReplaySink = std::function<void(const ReplayedPacket&)>;
 
 /// Stands still between packets; Instant{} is the first packet's time.
@@ -45,13 +47,12 @@ class ReplayClock {
 /// A worker's only port: it offers one packet at a time and takes back what was decided.
 class ReplayIo {
   public:
-    /// The next poll finds this packet; its bytes stay the caller's.
-    void offer(const ReplayedPacket& packet) noexcept {
-        packet_ = packet;
-        waiting_ = true;
-    }
-    /// The packet that was offered last, and what became of it.
-    [[nodiscard]] const ReplayedPacket& packet() const noexcept { return packet_; }
+    /// The next poll finds this packet, whose bytes are copied.
+    void offer(const ReplayedPacket& packet);
+    /// Hands over the packets whose fate, and that of all before them, is decided.
+    void deliver(const ReplaySink& sink);
+    /// Hands over all that are left.
+    void deliver_rest(const ReplaySink& sink);
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
     uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept;
@@ -60,8 +61,13 @@ class ReplayIo {
     void observe(const Packet& packet) noexcept;
 
   private:
-    ReplayedPacket packet_{};
-    bool waiting_ = false;
+    struct Inside {
+        ReplayedPacket packet{};
+        std::vector<uint8_t> bytes;
+        bool decided = false;
+    };
+    std::deque<Inside> inside_;  ///< in merged order; its elements stay where they are
+    bool waiting_ = false;       ///< the last of them wasn't received yet
 };
 static_assert(PacketIo<ReplayIo>);
 
@@ -73,7 +79,7 @@ static_assert(PacketIo<ReplayIo>);
 class Replay {
   public:
     Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-           const HashSecret& secret);
+           const HashSecret& secret, const FragmentCapacity& fragments = {});
     ~Replay();
     Replay(const Replay&) = delete;
     Replay& operator=(const Replay&) = delete;

@@ -9,6 +9,11 @@ namespace {
         return draft.config.tracking.member; \
     }
 
+#define CONFIG(member)              \
+    [](Draft & draft) -> auto& {    \
+        return draft.config.member; \
+    }
+
 /// Ticks wrap after 248 days; a month is more than any protocol asks for.
 constexpr int64_t kShortest = std::chrono::milliseconds{1s}.count();
 constexpr int64_t kLongest = std::chrono::milliseconds{30 * 24h}.count();
@@ -94,6 +99,41 @@ void add_queries_and_errors(std::vector<Key>& keys) {
                     "Bytes that must be quoted after the IP header.", false, 4, 64});
 }
 
+void add_fragments(std::vector<Key>& keys) {
+    constexpr int64_t kMost = 1 << 20;
+    constexpr int64_t kMostBytes = 1 << 30;
+    /// One datagram of the longest kind, headers and all.
+    constexpr int64_t kLeastBytes = 128 << 10;
+    const auto number = [&](std::string_view path, Access<uint32_t> field, std::string_view doc,
+                            int64_t least, int64_t most) {
+        keys.push_back({path, Format::Number, field, doc, false, least, most});
+    };
+    keys.push_back({"conntrack.fragments",
+                    Format::Section,
+                    {},
+                    "Fragments are held until their datagram is whole, are judged as one packet, "
+                    "and leave unchanged."});
+    number("conntrack.fragments.datagrams", CONFIG(fragments.datagrams),
+           "Incomplete datagrams that one worker holds; the oldest give way. Read at start only.",
+           16, kMost);
+    number("conntrack.fragments.fragments", CONFIG(fragments.fragments),
+           "Fragments of all of them; each takes a packet buffer. Read at start only.", 64, kMost);
+    number("conntrack.fragments.bytes", TRACKING(fragments.bytes),
+           "Bytes of all frames that one worker holds.", kLeastBytes, kMostBytes);
+    number("conntrack.fragments.source_datagrams", TRACKING(fragments.source_datagrams),
+           "The same limits for one sender: an IPv4 address or an IPv6 /64.", 1, kMost);
+    number("conntrack.fragments.source_fragments", TRACKING(fragments.source_fragments),
+           "Fragments of one sender.", 64, kMost);
+    number("conntrack.fragments.source_bytes", TRACKING(fragments.source_bytes),
+           "Bytes of one sender's frames.", kLeastBytes, kMostBytes);
+    keys.push_back(timeout("conntrack.fragments.ipv4_timeout", TRACKING(fragments.ipv4_timeout),
+                           "IPv4: from the first fragment that came to the last."));
+    keys.push_back(timeout("conntrack.fragments.ipv6_timeout", TRACKING(fragments.ipv6_timeout),
+                           "The same for IPv6."));
+    keys.push_back(flag("conntrack.fragments.refuse_tiny", TRACKING(fragments.refuse_tiny),
+                        "The first fragment must hold the whole transport header."));
+}
+
 void add_tcp_and_parse(std::vector<Key>& keys) {
     keys.push_back({"conntrack.tcp", Format::Section, {}, "TCP."});
     keys.push_back(flag("conntrack.tcp.loose", TRACKING(tcp_loose),
@@ -126,6 +166,7 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
 }
 
 #undef TRACKING
+#undef CONFIG
 
 }  // namespace
 
@@ -155,6 +196,7 @@ std::vector<Key> conntrack_keys() {
 add_timeouts(keys);
 add_queries_and_errors(keys);
 add_tcp_and_parse(keys);
+add_fragments(keys);
 return keys;
 }
 

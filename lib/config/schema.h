@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "conntrack/fragments.h"
 #include "conntrack/options.h"
 #include "policy/policy.h"
 
@@ -58,6 +59,7 @@ struct Config {
     std::vector<WireConfig> wires;
     std::vector<uint16_t> pass_ethertypes{0x0806};  ///< non-IP that crosses the wire; `non_ip`
     uint32_t connections = 262144;  ///< of the whole appliance; `conntrack.connections`
+    FragmentCapacity fragments;     ///< of each worker; `conntrack.fragments`
     TrackingOptions tracking = TrackingOptions::strict();
     Policy policy;  ///< `rules` and the wires' defaults
     ControlConfig control;

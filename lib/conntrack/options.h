@@ -51,11 +51,26 @@ struct Timeouts {
     [[nodiscard]] Duration tcp(TcpPhase phase) const noexcept;
 };
 
+/// Reassembly, as far as a reload may change it. A source is an IPv4 address or an IPv6 /64.
+struct FragmentOptions {
+    Duration ipv4_timeout = 30s;  ///< from the first fragment that came
+    Duration ipv6_timeout = 60s;  ///< RFC 8200 4.5
+    uint32_t bytes = 8U << 20;    ///< of all frames that one worker holds
+    uint32_t source_datagrams = 256;
+    uint32_t source_fragments = 1024;
+    uint32_t source_bytes = 2U << 20;
+    /// The first fragment has to hold the whole transport header (RFC 1858, RFC 3128). Of IPv6 it
+    /// has to hold its fixed part in any case (RFC 7112).
+    bool refuse_tiny = true;
+    bool operator==(const FragmentOptions&) const noexcept = default;
+};
+
 /// Every knob of connection tracking; a profile is a set of values.
 struct TrackingOptions {
     Timeouts timeouts{};
     ParseOptions parse{};
     QuoteOptions quote{};
+    FragmentOptions fragments{};
 
     // UDP
     uint32_t udp_assured_packets = 3;  ///< ASSURED from this packet, one each way at least; 0: the

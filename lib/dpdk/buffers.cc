@@ -27,7 +27,9 @@ constexpr uint32_t kPerWorker = 4096;
 
 BufferPlan buffer_plan(const Config& config) noexcept {
     const auto workers = static_cast<uint32_t>(config.cores.workers.size());
-    uint32_t count = workers * (kPerWorker + kBurstSize + kCacheSize * 2);
+    // Fragments are held in addition, so that they can't starve what is received.
+    const uint32_t fragments = config.fragments.fragments + FragmentTable::kSpare;
+    uint32_t count = workers * (kPerWorker + kBurstSize + kCacheSize * 2 + fragments);
     uint32_t mtu = 1500;
     for (const PortConfig& port : config.ports) {
         const uint32_t transmit_queues = std::max<uint32_t>(port.queues, workers);

@@ -18,7 +18,7 @@ struct BufferPlan {
 };
 
 /// Enough for every descriptor of every queue to be full while each worker fills its bursts, its
-/// rings and its cache; each buffer holds a whole frame of the largest mtu.
+/// rings, its cache and its fragments; each buffer holds a whole frame of the largest mtu.
 BufferPlan buffer_plan(const Config& config) noexcept;
 
 /// The one pool of all ports: a frame leaves by the port of its wire's other end, and a card may

@@ -19,6 +19,12 @@ class FlowExtractor {
     void extract(const Headers& headers, const uint8_t* l3, uint8_t wire,
                  FlowId& id) const noexcept;
 
+    /// The steering hash alone: of a fragment, whose ports nobody knows yet.
+    [[nodiscard]] uint32_t steering_hash(const Headers& headers, const uint8_t* l3) const noexcept {
+        return headers.family == Family::Ipv4 ? steering_.ipv4(l3 + 12, l3 + 16)
+                                              : steering_.ipv6(l3 + 8, l3 + 24);
+    }
+
     /// A number that names a connection for as long as it lives, below 2^53 so that JSON carries
     /// it.
     [[nodiscard]] uint64_t connection_id(const FlowKey& key, uint32_t created_tick,

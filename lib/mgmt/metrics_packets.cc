@@ -53,15 +53,65 @@ void add_dropped(Registry& registry, const Appliance& appliance, MetricInfo info
                  }});
 }
 
-void register_account(Registry& registry, const Appliance& appliance) {
-    registry.add({"ravelin_held_packets",
+/// Drop reasons of reassembly; the metric's label leaves out what they have in common.
+constexpr std::string_view kFragmentPrefix = "fragment_";
+
+Samples read_fragments_failed(const Appliance& appliance) {
+    Samples samples;
+    for (size_t reason = 1; reason < kDropReasonCount; ++reason) {
+        const std::string_view word = kDropReasons[reason].keyword;
+        if (!word.starts_with(kFragmentPrefix)) continue;
+        const uint64_t sum = sum_workers(appliance, [&](const WorkerCounters& counters) {
+            return counters.dropped[reason].packets.value();
+        });
+        samples.push_back(
+            sample({std::string{word.substr(kFragmentPrefix.size())}}, static_cast<double>(sum)));
+    }
+    return samples;
+}
+
+void register_fragments(Registry& registry, const Appliance& appliance) {
+    registry.add({"ravelin_fragments_received_total",
+                  MetricType::Counter,
+                  "IP fragments received.",
+                  {"family"}},
+                 Registry::Collect{[&appliance] {
+                     Samples samples;
+                     for (size_t family = 1; family < kFamilies.size(); ++family)
+                         samples.push_back(
+                             sample({kFamilies[family]},
+                                    static_cast<double>(sum_workers(appliance, [&](const auto& c) {
+                                        return c.fragments_received[family].value();
+                                    }))));
+                     return samples;
+                 }});
+    registry.add({"ravelin_fragments_failed_total",
+                  MetricType::Counter,
+                  "IP fragments discarded by reassembly: the drop reasons that begin with "
+                  "fragment_, without that.",
+                  {"reason"}},
+                 Registry::Collect{[&appliance] { return read_fragments_failed(appliance); }});
+    registry.add({"ravelin_fragment_datagrams",
                   MetricType::Gauge,
-                  "Packets now inside: in a worker's bursts or in a ring between workers.",
+                  "Incomplete datagrams now held for reassembly.",
                   {}},
                  [&appliance] {
-                     const PacketAccount account = read_account(appliance);
-                     return static_cast<double>(account.held + account.in_flight);
+                     return static_cast<double>(sum_workers(
+                         appliance, [](const auto& c) { return c.fragment_datagrams.value(); }));
                  });
+}
+
+void register_account(Registry& registry, const Appliance& appliance) {
+    registry.add(
+        {"ravelin_held_packets",
+         MetricType::Gauge,
+         "Packets now inside: in a worker's bursts, among its fragments, or in a ring between "
+         "workers.",
+         {}},
+        [&appliance] {
+            const PacketAccount account = read_account(appliance);
+            return static_cast<double>(account.held + account.in_flight);
+        });
     registry.add({"ravelin_unaccounted_packets",
                   MetricType::Gauge,
                   "Packets received less those transmitted, dropped and held, over all workers; "
@@ -114,6 +164,7 @@ void register_packet_metrics(Registry& registry, const MetricSources& sources) {
                              }))));
                      return samples;
                  }});
+    register_fragments(registry, appliance);
     register_account(registry, appliance);
 }
 

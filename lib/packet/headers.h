@@ -40,7 +40,8 @@ inline constexpr uint8_t kCwr = 0x80;
 /// What parsing proved about one IP packet: every offset and length below lies inside the bytes
 /// that were parsed, so that later stages read without checking again.
 ///
-/// Offsets count from the first byte given to parse(). All values in host order.
+/// Offsets count from the first byte given to parse(). All values in host order. Of a fragment
+/// nothing of the upper layer is set, whatever its offset.
 struct Headers {
     uint16_t ether_type = 0;  ///< after VLAN tags; 0 when an IP packet was parsed without Ethernet
     uint16_t outer_vlan = 0;  ///< VLAN id of the first tag; 0: none (a priority tag has id 0)
@@ -60,6 +61,8 @@ struct Headers {
     uint8_t icmp_type = 0;          ///< ICMP and ICMPv6 only
     uint8_t icmp_code = 0;
     uint8_t ttl = 0;               ///< TTL or hop limit
+    uint16_t fragment_data = 0;    ///< fragments only: first byte behind the IPv4 header, or behind
+                                   ///< the IPv6 fragment header
     uint32_t spi = 0;              ///< ESP and AH: SPI; GRE version 1: call id; others 0
     bool is_fragment = false;      ///< more fragments follow or offset > 0 (not atomic fragments)
     uint16_t fragment_offset = 0;  ///< bytes; 0 in a first fragment

@@ -43,7 +43,9 @@ struct ExtensionChain {
     uint8_t protocol = 0;          ///< what follows the chain
     uint16_t length = 0;           ///< bytes
     bool is_fragment = false;      ///< but not an atomic one (RFC 6946)
+    bool is_atomic = false;        ///< a fragment header, but nothing is missing
     uint16_t fragment_offset = 0;  ///< bytes
+    uint16_t fragment_data = 0;    ///< bytes of the chain up to and with its fragment header
 };
 
 [[nodiscard]] bool is_extension_header(uint8_t next_header) noexcept;
@@ -53,8 +55,11 @@ struct ExtensionChain {
 /// Stricter than RFC 8200 4.1 asks of hosts: hop-by-hop first only, each header at most once,
 /// destination options twice, at most 8 headers and 512 bytes, so that nobody can hide a port or
 /// burn time in a chain (threats T46, RFC 9098). What follows a fragment with an offset is payload
-/// and isn't walked. AH ends the chain: it is an upper-layer protocol here.
-/// Returns None, Ipv6ExtensionHeader, Ipv6RoutingHeader or Ipv6Jumbogram.
+/// and isn't walked; a first fragment that ends inside its chain leaves `protocol` at the header
+/// that is cut (RFC 7112). AH and whatever else isn't known as an extension header ends the chain:
+/// it is an upper-layer protocol here, tracked by its addresses.
+/// Returns None, Ipv6RoutingHeader, Ipv6Jumbogram, Ipv6NoNextHeader, Ipv6HopByHopOptions or one of
+/// the Ipv6Extension... reasons.
 DropReason walk_extension_headers(uint8_t next, std::span<const uint8_t> bytes,
                                   bool refuse_routing_header, ExtensionChain& chain) noexcept;
 

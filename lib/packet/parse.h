@@ -14,7 +14,7 @@ struct ParseOptions {
     bool verify_checksums = true;     ///< TCP, UDP and ICMP over the whole packet
     bool refuse_ipv4_options = true;  ///< but router alert for IGMP (RFC 7126, threats T48)
     /// Source or destination that can't be (threats T4A), land, and neighbour discovery from beyond
-    /// the link (RFC 4861 6.1).
+    /// the link (RFC 4861 6.1) or with a fragment header (RFC 6980).
     bool refuse_martians = true;
     bool refuse_routing_header = true;  ///< any IPv6 routing header; type 0 is always refused
     bool refuse_ttl_zero = true;
@@ -27,8 +27,10 @@ struct ParseOptions {
 /// `frame` is contiguous; its length may include Ethernet padding, which is trimmed before any
 /// length is believed. Not IP: DropReason::None with family None (the caller decides by EtherType).
 /// On a drop reason `headers` holds what was proven until then; family tells whether it was IP by
-/// its EtherType, and the addresses are there to be read when ip_length isn't 0.
-/// `l4_checksum_good`: the port already verified it, so it isn't summed again.
+/// its EtherType, and the addresses are there to be read when ip_length isn't 0. A fragment (but
+/// not an atomic one, RFC 6946) ends with None when IP and its headers are good: its upper layer
+/// can only be judged when the datagram is whole. `l4_checksum_good`: the port already verified it,
+/// so it isn't summed again.
 DropReason parse(std::span<const uint8_t> frame, const ParseOptions& options, bool l4_checksum_good,
                  Headers& headers) noexcept;
 

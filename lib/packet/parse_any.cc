@@ -69,17 +69,17 @@ DropReason parse_ipv4(std::span<const uint8_t> packet, const ParseOptions& optio
     headers.l4_length = static_cast<uint32_t>(length - ip->header_length());
     headers.fragment_offset = ip->fragment_offset();
     headers.is_fragment = ip->more_fragments() || headers.fragment_offset != 0;
+    if (headers.is_fragment) headers.fragment_data = headers.l4_offset;
     const auto upper = packet.subspan(ip->header_length());
     const DropReason reason = check_ipv4(*ip, upper, options, headers);
-    if (reason != DropReason::None) return reason;
-    if (headers.is_fragment) return DropReason::FragmentUnsupported;
+    if (reason != DropReason::None || headers.is_fragment) return reason;
     return parse_transport(packet, options, l4_checksum_good, headers);
 }
 
 /// Extension headers; `packet` is trimmed.
 DropReason parse_chain(const Ipv6& ip, std::span<const uint8_t> packet, bool refuse_routing_header,
-                       Headers& headers) noexcept {
-    ExtensionChain chain{.protocol = ip.next_header()};
+                       ExtensionChain& chain, Headers& headers) noexcept {
+    chain.protocol = ip.next_header();
     DropReason reason = DropReason::None;
     if (is_extension_header(ip.next_header())) {
         // RFC 2675 3: the true length stands in a hop-by-hop option.
@@ -95,6 +95,10 @@ DropReason parse_chain(const Ipv6& ip, std::span<const uint8_t> packet, bool ref
     headers.l4_length = static_cast<uint32_t>(packet.size() - Ipv6::kLength - chain.length);
     headers.is_fragment = chain.is_fragment;
     headers.fragment_offset = chain.fragment_offset;
+    if (chain.is_fragment) {
+        headers.fragment_data =
+            static_cast<uint16_t>(headers.l3_offset + Ipv6::kLength + chain.fragment_data);
+    }
     return reason;
 }
 
@@ -107,7 +111,8 @@ DropReason parse_ipv6(std::span<const uint8_t> packet, const ParseOptions& optio
     packet = packet.first(length);
     headers.ip_length = static_cast<uint32_t>(length);
     headers.ttl = ip->hop_limit();
-    DropReason reason = parse_chain(*ip, packet, options.refuse_routing_header, headers);
+    ExtensionChain chain;
+    DropReason reason = parse_chain(*ip, packet, options.refuse_routing_header, chain, headers);
     if (reason != DropReason::None) return reason;
     if (options.refuse_ttl_zero && ip->hop_limit() == 0) return DropReason::TtlExpired;
     if (options.refuse_martians) {
@@ -116,8 +121,14 @@ DropReason parse_ipv6(std::span<const uint8_t> packet, const ParseOptions& optio
             check_martian_ipv6(ip->source(), ip->destination(), may_be_unspecified(upper, headers));
         if (reason != DropReason::None) return reason;
     }
-    if (headers.is_fragment) return DropReason::FragmentUnsupported;
-    return parse_transport(packet, options, l4_checksum_good, headers);
+    if (headers.is_fragment) return DropReason::None;
+    reason = parse_transport(packet, options, l4_checksum_good, headers);
+    // RFC 6980 5 means atomic fragments too.
+    const bool discovery =
+        headers.protocol == ip_protocol::kIcmpv6 && is_neighbour_discovery(headers.icmp_type);
+    if (reason == DropReason::None && chain.is_atomic && discovery && options.refuse_martians)
+        return DropReason::NdFragmented;
+    return reason;
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ bool read_ipv6(std::span<const uint8_t> quote, Headers& headers) noexcept {
         const DropReason reason =
             walk_extension_headers(ip->next_header(), quote.subspan(Ipv6::kLength), false, chain);
         if (reason != DropReason::None || chain.fragment_offset != 0) return false;
+        if (is_extension_header(chain.protocol)) return false;  // a first fragment that is cut
     }
     headers.protocol = chain.protocol;
     headers.ttl = ip->hop_limit();

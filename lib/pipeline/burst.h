@@ -16,7 +16,7 @@ struct Burst {
 
     void clear() noexcept { count = 0; }
     /// Takes a frame in; what earlier bursts left in the place is overwritten.
-    void add(const Frame& frame) noexcept {
+    void add(const Frame& frame, bool steered = false) noexcept {
         Packet& packet = packets[count++];
         packet.frame = frame;
         packet.candidate = UINT32_MAX;
@@ -27,6 +27,7 @@ struct Burst {
         packet.direction = Direction::Original;
         packet.is_icmp_error = false;
         packet.missed = false;
+        packet.steered = steered;
     }
     [[nodiscard]] Packet* begin() noexcept { return packets.data(); }
     [[nodiscard]] Packet* end() noexcept { return packets.data() + count; }

@@ -30,10 +30,14 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     /// 2 IPv6); those that the port then refused are in `dropped` too.
     std::array<std::array<PacketsBytes, 3>, kMaxPorts> forwarded;
     std::array<PacketsBytes, kDropReasonCount> dropped;
-    Counter held;        ///< now inside: bursts in flight (a gauge)
+    Counter held;        ///< now inside: bursts in flight and fragments (a gauge)
     Counter handed_off;  ///< to other workers
     Counter handed_in;   ///< from other workers
     Counter ring_full;   ///< refused by another worker's ring; also in dropped
+
+    // reassembly
+    std::array<Counter, 3> fragments_received;  ///< by family, each where its datagram is owned
+    Counter fragment_datagrams;                 ///< incomplete ones now held (a gauge)
 
     // tracking
     std::array<Counter, 7> classes;  ///< packets by CtClass

@@ -17,6 +17,7 @@ struct Handed {
     enum class Kind : uint8_t {
         Track,     ///< the receiver owns its connection
         Transmit,  ///< already judged; the receiver has the transmit queue of `frame.port`
+        Fragment,  ///< of a complete datagram whose connection the receiver owns
     };
     Frame frame{};
     Kind kind = Kind::Track;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "packet/frame.h"
 
 #include <concepts>
 #include <cstdint>
@@ -11,19 +12,6 @@ namespace ravelin {
 
 /// Most packets that one poll takes.
 inline constexpr uint32_t kBurstSize = 64;
-
-/// One received packet, as the edge hands it over. `data` is contiguous and whole: the edge joins
-/// segments first (ADR 8), or sets `too_long` when it can't, and then data holds the first segment.
-struct Frame {
-    void* buffer = nullptr;         ///< the edge's handle (an rte_mbuf), opaque to the pipeline
-    const uint8_t* data = nullptr;  ///< from the Ethernet header
-    uint32_t length = 0;
-    uint8_t port = 0;               ///< index of the port it came in on
-    bool l4_checksum_good = false;  ///< the card verified it
-    bool too_long = false;
-    uint8_t reserved = 0;
-};
-static_assert(sizeof(Frame) == 24);
 
 /// Where a worker gets packets from and where they go: real ports, a capture, or a test's arrays.
 ///

@@ -20,21 +20,26 @@ class Outbox {
     Outbox(uint8_t worker, const Topology& topology, HandoffMesh& mesh)
         : worker_{worker}, topology_{topology}, mesh_{mesh}, lanes_(mesh.workers()) {}
 
-    /// Sends, hands over or releases every packet of a burst; packets whose port or ring is full
-    /// become drops, so that account() comes after it.
+    /// Sends, hands over or releases packets of a burst; those whose port or ring is full become
+    /// drops, so that account() comes after it.
     template <PacketIo Io>
-    void send(Io& io, Burst& burst, WorkerCounters& counters) noexcept {
-        for (Packet& packet : burst) {
+    void send(Io& io, std::span<Packet> packets, WorkerCounters& counters) noexcept {
+        for (Packet& packet : packets) {
             switch (packet.action) {
                 case Action::Forward:
                     count_forwarded(packet, counters);
                     stage(io, packet, counters);
                     break;
                 case Action::HandOff:
-                    put(packet.target, {.frame = packet.frame, .kind = Handed::Kind::Track},
+                    put(packet.target,
+                        {.frame = packet.frame,
+                         .kind = packet.steered ? Handed::Kind::Fragment : Handed::Kind::Track},
                         &packet);
                     break;
+                case Action::Hold:
+                    break;
                 case Action::Pending:
+                case Action::Fragment:
                 case Action::Drop:
                     release(io, packet.frame.buffer);
                     break;

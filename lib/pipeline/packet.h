@@ -11,7 +11,14 @@
 
 namespace ravelin {
 
-enum class Action : uint8_t { Pending, Forward, Drop, HandOff };
+enum class Action : uint8_t {
+    Pending,
+    Forward,
+    Drop,
+    HandOff,
+    Fragment,  ///< parsed and ours: decide() gives it to reassembly
+    Hold,      ///< reassembly keeps it; its buffer is no longer the burst's
+};
 
 /// One packet and everything that was learned about it. Each field names the stage that writes it.
 struct Packet {
@@ -29,6 +36,9 @@ struct Packet {
     uint8_t target = 0;                         ///< steer: worker that it is handed to
     bool is_icmp_error = false;                 ///< parse
     bool missed = false;  ///< track: no connection, so decide() asks the policy
+    /// receive: another worker gave it here because of the datagram that it belongs to, whatever
+    /// its own addresses say; so it isn't steered.
+    bool steered = false;
 
     void drop(DropReason why) noexcept {
         action = Action::Drop;

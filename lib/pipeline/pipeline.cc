@@ -3,8 +3,7 @@
 
 #include "conntrack/related.h"
 #include "packet/parse.h"
-
-#include <span>
+#include "pipeline/reassembly.h"
 
 namespace ravelin {
 
@@ -45,6 +44,11 @@ void parse_icmp_error(Packet& packet, const FlowExtractor& extractor, uint8_t wi
 void parse_ip(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
               const TrackingOptions& options) noexcept {
     const Headers& headers = packet.headers;
+    if (headers.is_fragment) [[unlikely]] {
+        packet.id.steering_hash = extractor.steering_hash(headers, l3_of(packet));
+        packet.action = Action::Fragment;
+        return;
+    }
     if (is_icmp(headers)) [[unlikely]] {
         if (is_untracked_icmp(headers.family, headers.icmp_type)) {
             packet.ct_class = CtClass::Untracked;
@@ -109,40 +113,52 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     packet.action = Action::Forward;
 }
 
+void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexcept {
+    const PortRole& role = shard.topology.ports[packet.frame.port];
+    packet.out_port = role.peer;
+    if (packet.frame.too_long) return packet.drop(DropReason::FrameTooLong);
+    const DropReason reason =
+        ravelin::parse({packet.frame.data, packet.frame.length}, runtime.tracking.parse,
+                       packet.frame.l4_checksum_good, packet.headers);
+    if (reason != DropReason::None) [[unlikely]] {
+        packet.ct_class = packet.headers.family == Family::None ? CtClass::None : CtClass::Invalid;
+        packet.drop(reason);
+    } else if (packet.headers.family == Family::None) [[unlikely]] {
+        if (runtime.passes(packet.headers.ether_type)) {
+            packet.action = Action::Forward;
+        } else {
+            packet.drop(DropReason::EthertypeUnsupported);
+        }
+    } else {
+        parse_ip(packet, shard.conntrack.extractor(), role.wire, runtime.tracking);
+    }
+}
+
+/// A packet that is looked at for the first time, or again because an earlier packet of this very
+/// burst may have opened its connection.
+void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    packet.candidate = Conntrack::kNone;
+    packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+    if (packet.missed && packet.ct_class == CtClass::New) {
+        decide_new(packet, shard, runtime, now);
+    } else {
+        decide_by_class(packet);
+    }
+}
+
 }  // namespace
 
 void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept {
-    const FlowExtractor& extractor = shard.conntrack.extractor();
     for (Packet& packet : burst) {
-        if (packet.action != Action::Pending) continue;
-        const PortRole& role = shard.topology.ports[packet.frame.port];
-        packet.out_port = role.peer;
-        if (packet.frame.too_long) {
-            packet.drop(DropReason::FrameTooLong);
-            continue;
-        }
-        const DropReason reason =
-            ravelin::parse({packet.frame.data, packet.frame.length}, runtime.tracking.parse,
-                           packet.frame.l4_checksum_good, packet.headers);
-        if (reason != DropReason::None) [[unlikely]] {
-            packet.ct_class =
-                packet.headers.family == Family::None ? CtClass::None : CtClass::Invalid;
-            packet.drop(reason);
-        } else if (packet.headers.family == Family::None) [[unlikely]] {
-            if (runtime.passes(packet.headers.ether_type)) {
-                packet.action = Action::Forward;
-            } else {
-                packet.drop(DropReason::EthertypeUnsupported);
-            }
-        } else {
-            parse_ip(packet, extractor, role.wire, runtime.tracking);
-        }
+        if (packet.action == Action::Pending) parse_one(packet, shard, runtime);
     }
 }
 
 void steer(Burst& burst, const Shard& shard) noexcept {
     for (Packet& packet : burst) {
-        if (packet.action != Action::Pending) continue;
+        if (packet.action != Action::Pending) {
+            if (packet.action != Action::Fragment || packet.steered) continue;
+        }
         const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
         if (owner == shard.index) {
             shard.conntrack.prefetch_bucket(packet.id);
@@ -171,16 +187,23 @@ void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noex
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     for (Packet& packet : burst) {
-        if (packet.action != Action::Pending) continue;
-        // An earlier packet of this very burst may have opened the connection.
-        packet.candidate = Conntrack::kNone;
-        const bool missing = track_one(packet, shard.conntrack, runtime.tracking, now);
-        if (missing && packet.ct_class == CtClass::New) {
-            decide_new(packet, shard, runtime, now);
-        } else {
-            decide_by_class(packet);
-        }
+        if (packet.action == Action::Pending) decide_one(packet, shard, runtime, now);
+        if (packet.action == Action::Fragment) [[unlikely]]
+            reassemble(packet, static_cast<uint32_t>(&packet - burst.begin()), shard, runtime, now);
     }
+}
+
+void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    parse_one(packet, shard, runtime);
+    if (packet.action != Action::Pending) return;
+    const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
+    if (owner != shard.index) {
+        packet.action = Action::HandOff;
+        packet.target = owner;
+        return;
+    }
+    decide_one(packet, shard, runtime, now);
+    (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
 }
 
 void account_received(Burst& burst, WorkerCounters& counters) noexcept {
@@ -194,9 +217,9 @@ void account_received(Burst& burst, WorkerCounters& counters) noexcept {
     received.bytes.add(bytes);
 }
 
-void account(Burst& burst, WorkerCounters& counters) noexcept {
-    for (const Packet& packet : burst) {
-        if (packet.action == Action::HandOff) continue;
+void account(std::span<const Packet> packets, WorkerCounters& counters) noexcept {
+    for (const Packet& packet : packets) {
+        if (packet.action == Action::HandOff || packet.action == Action::Hold) continue;
         counters.classes[static_cast<size_t>(packet.ct_class)].add();
         if (packet.action == Action::Drop) {
             PacketsBytes& dropped = counters.dropped[static_cast<size_t>(packet.reason)];

@@ -6,6 +6,8 @@
 #include "pipeline/runtime.h"
 #include "pipeline/shard.h"
 
+#include <span>
+
 namespace ravelin {
 
 // The life of a packet:
@@ -32,15 +34,17 @@ void look_up(Burst& burst, const Shard& shard) noexcept;
 /// decide().
 void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
 
-/// Class and policy -> verdict. Only here a connection begins.
+/// Class and policy -> verdict. Only here a connection begins. Fragments go to reassembly.h.
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
+
+/// All stages for one packet: what becomes of a datagram whose fragments have all come.
+void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept;
 
 /// What came in: called when frames are received from a port.
 void account_received(Burst& burst, WorkerCounters& counters) noexcept;
 
-/// What became of the burst: one verdict per packet. Called last, since transmitting may still
-/// drop.
-void account(Burst& burst, WorkerCounters& counters) noexcept;
+/// What became of packets: one verdict each. Called last, since transmitting may still drop.
+void account(std::span<const Packet> packets, WorkerCounters& counters) noexcept;
 
 /// First half: what can be done while the previous burst's memory is on its way.
 inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {
@@ -48,7 +52,7 @@ inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {
     steer(burst, shard);
 }
 
-/// Second half: ends with every packet forwarded, dropped or handed over.
+/// Second half: ends with every packet forwarded, dropped, handed over or held.
 inline void finish(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     look_up(burst, shard);
     track(burst, shard, runtime, now);

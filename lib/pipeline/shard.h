@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conntrack/conntrack.h"
+#include "conntrack/fragments.h"
 #include "flow/hash.h"
 #include "pipeline/counters.h"
 #include "pipeline/runtime.h"
@@ -13,13 +14,14 @@ namespace ravelin {
 /// All state that one worker owns. Nobody else touches it; only the counters are read from outside.
 struct Shard {
     Shard(uint8_t worker_index, const Topology& wiring, const Indirection& owners,
-          uint32_t capacity, const HashSecret& secret, WorkerCounters& worker_counters,
-          EventPort events, Instant start)
+          uint32_t capacity, const FragmentCapacity& fragment_capacity, const HashSecret& secret,
+          WorkerCounters& worker_counters, EventPort events, Instant start)
         : index{worker_index},
           topology{wiring},
           indirection{owners},
           counters{worker_counters},
-          conntrack{capacity, secret, worker_index, worker_counters, events, start} {}
+          conntrack{capacity, secret, worker_index, worker_counters, events, start},
+          fragments{fragment_capacity, secret} {}
     ~Shard() = default;
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
@@ -29,6 +31,7 @@ struct Shard {
     const Indirection& indirection;
     WorkerCounters& counters;
     Conntrack conntrack;
+    FragmentTable fragments;
 };
 
 }  // namespace ravelin

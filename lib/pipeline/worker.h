@@ -6,11 +6,15 @@
 #include "pipeline/link.h"
 #include "pipeline/outbox.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/reassembly.h"
 #include "pipeline/requests.h"
 #include "sync/published.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
+#include <utility>
 
 namespace ravelin {
 
@@ -24,6 +28,7 @@ struct WorkerParts {
     HandoffMesh& mesh;
     WorkerLink& link;
     HashSecret secret;
+    FragmentCapacity fragments{};
 };
 
 /// One polling core: its shard, its ports, its loop.
@@ -34,13 +39,10 @@ class Worker {
         : io_{io},
           clock_{clock},
           parts_{parts},
-          shard_{parts.index,
-                 parts.topology,
-                 parts.indirection,
-                 parts.link.capacity,
-                 parts.secret,
-                 parts.link.counters,
-                 EventPort{&parts.link.events, &parts.link.events_wanted},
+          shard_{parts.index,         parts.topology,
+                 parts.indirection,   parts.link.capacity,
+                 parts.fragments,     parts.secret,
+                 parts.link.counters, EventPort{&parts.link.events, &parts.link.events_wanted},
                  clock.now()},
           outbox_{parts.index, parts.topology, parts.mesh},
           loop_start_{clock.now()} {}
@@ -68,8 +70,16 @@ class Worker {
         // A full burst means that the next poll follows at once and hides this burst's memory
         // latency. Otherwise nothing waits: a lone packet leaves in the turn it came in.
         if (!more) complete(*waiting_, runtime, now);
-        housekeeping(now, busy);
+        housekeeping(runtime, now, busy);
         return busy;
+    }
+
+    /// Drops the fragments that are held: their rest won't come any more. For a worker that drains.
+    void drop_held() noexcept {
+        shard_.fragments.clear(DropReason::Stopping);
+        uint32_t sent = 0;
+        let_go({}, sent);
+        count_held();
     }
 
     [[nodiscard]] Shard& shard() noexcept { return shard_; }
@@ -77,6 +87,7 @@ class Worker {
 
   private:
     static constexpr uint32_t kExpireBudget = 64;
+    static constexpr uint32_t kDatagramBudget = 8;  ///< of 64 fragments at most
 
     uint32_t receive_burst(uint32_t source) noexcept {
         const uint32_t count = io_.receive(source, frames_);
@@ -96,7 +107,7 @@ class Worker {
             if (handed[i].kind == Handed::Kind::Transmit) {
                 outbox_.transmit_for_other(io_, handed[i].frame, shard_.counters);
             } else {
-                arriving_->add(handed[i].frame);
+                arriving_->add(handed[i].frame, handed[i].kind == Handed::Kind::Fragment);
             }
         }
         outbox_.flush(io_, shard_.counters);
@@ -113,19 +124,72 @@ class Worker {
     void complete(Burst& burst, const Runtime& runtime, Instant now) noexcept {
         if (burst.count == 0) return;
         finish(burst, shard_, runtime, now);
-        if constexpr (requires(const Packet& packet) { io_.observe(packet); }) {
-            for (const Packet& packet : burst)
-                io_.observe(packet);
-        }
-        outbox_.send(io_, burst, shard_.counters);
-        account(burst, shard_.counters);
+        const std::span<Packet> packets{burst.begin(), burst.count};
+        uint32_t sent = 0;
+        if (shard_.fragments.has_groups()) [[unlikely]]
+            let_go(packets, sent);
+        emit(packets.subspan(sent));
         burst.clear();
     }
 
-    void housekeeping(Instant now, bool busy) noexcept {
-        WorkerCounters& counters = shard_.counters;
-        counters.held.set(waiting_->count);
+    /// Everything that is decided leaves.
+    void emit(std::span<Packet> packets) noexcept {
+        if (packets.empty()) return;
+        if constexpr (requires(const Packet& packet) { io_.observe(packet); }) {
+            for (const Packet& packet : packets)
+                if (packet.action != Action::Hold) io_.observe(packet);
+        }
+        outbox_.send(io_, packets, shard_.counters);
+        account(packets, shard_.counters);
+    }
+
+    /// The fragments whose datagrams are settled. A datagram leaves where its last fragment stands
+    /// among the packets of the burst, of which `sent` are out.
+    void let_go(std::span<Packet> packets, uint32_t& sent) noexcept {
+        FragmentGroup group;
+        Frame frame;
+        while (shard_.fragments.next(group)) {
+            const bool goes_on = group.verdict.reason == DropReason::None;
+            if (goes_on) {
+                depart();
+                emit(packets.subspan(sent, group.place - sent));
+                sent = group.place;
+            }
+            while (shard_.fragments.take(group, frame)) {
+                if (leaving_.count == kBurstSize) depart();
+                leaving_.add(frame);
+                continue_as(group.verdict, leaving_.packets[leaving_.count - 1]);
+            }
+            if (goes_on) depart();
+        }
+        depart();
+    }
+
+    void depart() noexcept {
+        emit({leaving_.begin(), leaving_.count});
+        leaving_.clear();
+    }
+
+    void count_held() noexcept {
+        shard_.counters.held.set(waiting_->count + shard_.fragments.held());
+        shard_.counters.fragment_datagrams.set(shard_.fragments.incomplete());
+    }
+
+    void expire(const Runtime& runtime, Instant now) noexcept {
         shard_.conntrack.expire(now, kExpireBudget);
+        const Duration late =
+            shard_.fragments.expire(runtime.tracking.fragments, now, kDatagramBudget);
+        uint32_t sent = 0;
+        let_go({}, sent);
+        if (late == Duration{}) return;
+        Counter& lag = shard_.counters.expiry_lag_ticks;
+        lag.set(std::max(lag.value(), static_cast<uint64_t>((late + kTick - Duration{1}) / kTick)));
+    }
+
+    void housekeeping(const Runtime& runtime, Instant now, bool busy) noexcept {
+        WorkerCounters& counters = shard_.counters;
+        expire(runtime, now);
+        count_held();
         requests_.serve(parts_.link.requests, shard_.conntrack, busy, now);
         parts_.quiescence.report(parts_.index);
 
@@ -147,6 +211,7 @@ class Worker {
     bool last_busy_ = false;
     std::array<Frame, kBurstSize> frames_{};
     std::array<Burst, 2> bursts_{};
+    Burst leaving_{};  ///< fragments that were held
     Burst* arriving_ = &bursts_[0];
     Burst* waiting_ = &bursts_[1];
 };

@@ -9,17 +9,32 @@
 
 namespace ravelin::testing {
 
+/// The same for a fragment, of whose upper layer nothing is said.
+inline const char* broken_promise_of_fragment(const Headers& headers) {
+    if (headers.l4_header_length != 0 || headers.source_port != 0 ||
+        headers.destination_port != 0 || headers.tcp_flags != 0 || headers.icmp_type != 0 ||
+        headers.icmp_code != 0 || headers.spi != 0) {
+        return "a fragment with an upper layer";
+    }
+    if (headers.fragment_offset % 8 != 0) return "a fragment's offset";
+    if (headers.fragment_data > headers.l4_offset) return "a fragment's bytes behind its chain";
+    const uint32_t shortest = headers.family == Family::Ipv6 ? 40 + 8 : 20;
+    return headers.fragment_data >= headers.l3_offset + shortest ? nullptr
+                                                                 : "a fragment's bytes inside IP";
+}
+
 /// What parse() promises about the fields of a packet that it takes, beyond their place.
 inline const char* broken_promise_of_accepted(const Headers& headers) {
     const bool v6 = headers.family == Family::Ipv6;
     const uint32_t shortest = v6 ? 40 : 20;
     const uint32_t header = headers.l4_header_length;
-    if (headers.is_fragment || headers.fragment_offset != 0) return "a fragment was taken";
     if (headers.ip_length < shortest) return "the IP packet is shorter than its header";
     if (headers.l4_offset < headers.l3_offset + shortest) return "the upper layer is inside IP";
     if (headers.l4_offset + headers.l4_length != headers.l3_offset + headers.ip_length) {
         return "the upper layer does not end where IP ends";
     }
+    if (headers.is_fragment) return broken_promise_of_fragment(headers);
+    if (headers.fragment_offset != 0 || headers.fragment_data != 0) return "no fragment, but parts";
     if (header > headers.l4_length) return "the upper layer is shorter than its header";
     switch (headers.protocol) {
         case ip_protocol::kTcp:

@@ -41,7 +41,8 @@ class Lab {
 
     Lab() : Lab{1} {}
     explicit Lab(uint32_t count) : Lab{count, open_policy()} {}
-    Lab(uint32_t count, Runtime first, uint32_t capacity = 1024, bool shared_queue = false)
+    Lab(uint32_t count, Runtime first, uint32_t capacity = 1024, bool shared_queue = false,
+        FragmentCapacity fragments = {})
         : quiescence{count},
           mesh{count},
           indirection{count},
@@ -63,7 +64,7 @@ class Lab {
             quiescence.enter(i);
             workers.push_back(std::make_unique<TestWorker>(
                 WorkerParts{static_cast<uint8_t>(i), topology, indirection, runtime, quiescence,
-                            mesh, *links.back(), HashSecret{7, 7, 7}},
+                            mesh, *links.back(), HashSecret{7, 7, 7}, fragments},
                 *ios.back(), clock));
         }
     }
@@ -146,9 +147,12 @@ class Lab {
                     gauges += gauge.value();
             EXPECT_EQ(gauges, c.entries.value());
         }
-        EXPECT_EQ(ios.front()->inside(), 0U) << "buffers were leaked";
-        for (const auto& worker : workers)
+        size_t held = 0;
+        for (const auto& worker : workers) {
             EXPECT_EQ(worker->shard().conntrack.size(), worker->shard().conntrack.timers());
+            held += worker->shard().fragments.held();
+        }
+        EXPECT_EQ(ios.front()->inside(), held) << "buffers were leaked";
     }
 
     [[nodiscard]] uint64_t drops(DropReason reason) const {

@@ -38,9 +38,9 @@ TEST(DropReason, sentences_continue_a_line_and_fixes_are_sentences) {
 
 TEST(DropReason, released_keywords_never_change) {
     EXPECT_EQ(keyword(DropReason::Ipv4Checksum), "ipv4_checksum");
-    EXPECT_EQ(keyword(DropReason::Ipv6ExtensionHeader), "ipv6_exthdr");
+    EXPECT_EQ(keyword(DropReason::Ipv6ExtensionTruncated), "ipv6_exthdr_truncated");
     EXPECT_EQ(keyword(DropReason::MartianSource), "martian_source");
-    EXPECT_EQ(keyword(DropReason::FragmentUnsupported), "fragment_unsupported");
+    EXPECT_EQ(keyword(DropReason::FragmentOverlap), "fragment_overlap");
     EXPECT_EQ(keyword(DropReason::L4Malformed), "l4_malformed");
     EXPECT_EQ(keyword(DropReason::TcpWindow), "tcp_window");
     EXPECT_EQ(keyword(DropReason::PolicyDefault), "policy_default");

@@ -69,7 +69,7 @@ TEST(ParseCut, a_packet_that_ends_early_by_its_own_word_is_refused_or_taken_as_w
                     continue;
                 }
                 ASSERT_TRUE(reason == DropReason::L4Malformed || reason == DropReason::L4Checksum ||
-                            reason == DropReason::Ipv6ExtensionHeader ||
+                            reason == DropReason::Ipv6ExtensionTruncated ||
                             reason == DropReason::Ipv6Jumbogram ||
                             reason == DropReason::MartianSource)
                     << packet.name << " of " << size << ": " << keyword(reason);

@@ -249,18 +249,32 @@ TEST(Parse, a_fragment_tells_its_place_and_its_family) {
     Headers headers;
     EXPECT_EQ(
         parse_bytes(v4().fragment(1480, true).protocol(17).payload(Bytes(16)).build(), headers),
-        DropReason::FragmentUnsupported);
+        DropReason::None);
     EXPECT_TRUE(headers.is_fragment);
     EXPECT_EQ(headers.fragment_offset, 1480);
+    EXPECT_EQ(headers.fragment_data, 34);
     EXPECT_EQ(headers.family, Family::Ipv4);
     EXPECT_EQ(headers.ip_length, 36U);
-    EXPECT_EQ(parse_bytes(v6().fragment(8, false).udp(1, 2).build(), headers),
-              DropReason::FragmentUnsupported);
+    EXPECT_EQ(parse_bytes(v6().fragment(8, false).udp(1, 2).build(), headers), DropReason::None);
     EXPECT_TRUE(headers.is_fragment);
     EXPECT_EQ(headers.fragment_offset, 8);
     EXPECT_EQ(headers.family, Family::Ipv6);
     EXPECT_EQ(headers.protocol, ip_protocol::kUdp);
     EXPECT_EQ(headers.ip_length, 56U);
+    EXPECT_EQ(headers.fragment_data, 62);
+    EXPECT_EQ(headers.source_port, 0) << "no fragment has ports";
+}
+
+TEST(Parse, a_first_fragment_tells_where_its_own_bytes_start_and_where_its_chain_ends) {
+    Headers headers;
+    const auto first = v6().extension(60, {1, 4}).fragment(0, true).extension(60, {1, 4});
+    EXPECT_EQ(parse_bytes(PacketBuilder{first}.udp(1, 2).build(), headers), DropReason::None);
+    EXPECT_EQ(headers.fragment_data, 14 + 40 + 8 + 8);
+    EXPECT_EQ(headers.l4_offset, 14 + 40 + 8 + 8 + 8);
+    EXPECT_EQ(headers.protocol, ip_protocol::kUdp);
+    EXPECT_EQ(parse_bytes(PacketBuilder{first}.ip_length(20).udp(1, 2).build(), headers),
+              DropReason::None);
+    EXPECT_EQ(headers.protocol, ip_protocol::kDestinationOptions) << "the header that is cut";
 }
 
 }  // namespace
