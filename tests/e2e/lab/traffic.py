@@ -71,7 +71,8 @@ def iperf_result(finished):
         raise LabError(str(finished)) from None
     if finished.code != 0 or "error" in result:
         raise LabError(f"iperf3: {result.get('error', finished)}")
-    return result["end"]["sum_received"]["bytes"]
+    end = result["end"]
+    return (end.get("sum_received") or end["sum"])["bytes"]
 
 
 def iperf(wire, address=SERVER4, seconds=1, extra=()):
@@ -81,6 +82,21 @@ def iperf(wire, address=SERVER4, seconds=1, extra=()):
         return iperf_result(wire.client.run(
             "iperf3", "--client", address, "--port", str(IPERF_PORT), "--time", str(seconds),
             "--json", *extra, seconds=seconds + 30, check=False))
+    finally:
+        server.stop()
+
+
+def iperf_udp(wire, address, length, rate="20M", seconds=2):
+    """Datagrams of `length` bytes from the client; (sent, lost on the way to the server)."""
+    server = iperf_server(wire, address)
+    try:
+        done = wire.client.run(
+            "iperf3", "--udp", "--client", address, "--port", str(IPERF_PORT), "--length",
+            str(length), "--bitrate", rate, "--time", str(seconds), "--json",
+            seconds=seconds + 30, check=False)
+        iperf_result(done)
+        total = json.loads(done.out)["end"]["sum"]
+        return total["packets"], total["lost_packets"]
     finally:
         server.stop()
 
@@ -127,8 +143,10 @@ class OpenVpn:
 
     SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
 
-    def __init__(self, wire):
+    def __init__(self, wire, extra=()):
+        """`extra`: options for both."""
         self._wire = wire
+        self._extra = extra
         self._folder = wire.path("openvpn")
         os.makedirs(self._folder, exist_ok=True)
         prints = {who: self._keys(who) for who in ("server", "client")}
@@ -154,7 +172,8 @@ class OpenVpn:
     def _common(self, who, peer_fingerprint):
         return ("--proto", "udp4", "--cert", os.path.join(self._folder, f"{who}.crt"),
                 "--key", os.path.join(self._folder, f"{who}.key"),
-                "--peer-fingerprint", peer_fingerprint, "--disable-dco", "--verb", "3")
+                "--peer-fingerprint", peer_fingerprint, "--disable-dco", "--verb", "3",
+                *self._extra)
 
     def connect(self):
         """Starts the client and waits until the tunnel stands."""
@@ -167,9 +186,9 @@ class OpenVpn:
         wait_until(lambda: "tun0" in self._wire.client.run("ip", "-br", "addr").out, 5,
                    "the tunnel's interface")
 
-    def ping(self, count=3):
+    def ping(self, count=3, size=56):
         """(sent, received) through the tunnel."""
-        return ping(self._wire.client, self.SERVER_INSIDE, count)
+        return ping(self._wire.client, self.SERVER_INSIDE, count, size=size)
 
     def stop(self):
         for program in (self.client, self.server):

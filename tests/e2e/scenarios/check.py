@@ -80,3 +80,9 @@ def wait_running(ravelin, packets, seconds=5):
     """Waits until so many packets have crossed."""
     wait_until(lambda: ravelin.metrics().sum("ravelin_forwarded_packets_total") >= packets,
                seconds, f"{packets} packets to cross")
+
+
+def wait_metric(ravelin, name, value, seconds=5, **labels):
+    """Waits until the sum of the metric is this value."""
+    wait_until(lambda: ravelin.metrics().sum(name, **labels) == value, seconds,
+               f"{name} to be {value}")

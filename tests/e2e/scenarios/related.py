@@ -5,7 +5,7 @@ import errno
 import socket
 
 from lab import traffic
-from lab.wire import ROUTER4, ROUTER6, SERVER4, SERVER6
+from lab.wire import CLIENT4, CLIENT6, ROUTER4, ROUTER6, SERVER4, SERVER6
 
 from . import check
 
@@ -86,6 +86,38 @@ def path_mtu(wire):
     check.at_least(traffic.iperf(wire, SERVER4), 100_000, "bytes of a transfer over the small MTU")
 
 
+def forged_path_mtu(wire):
+    """forged "packet too big", about no connection or with an MTU that can't be, changes nothing"""
+    from scapy.all import ICMP, IP, UDP, Ether, ICMPv6PacketTooBig, IPv6, Raw
+    ravelin = wire.start_ravelin()
+    mac = {name: namespace.run("cat", "/sys/class/net/eth0/address").out.strip()
+           for name, namespace in (("client", wire.client), ("router", wire.router))}
+    ethernet = Ether(src=mac["router"], dst=mac["client"])
+    for client, server, router, network in ((CLIENT4, SERVER4, ROUTER4, IP),
+                                            (CLIENT6, SERVER6, ROUTER6, IPv6)):
+        echo = traffic.Echo(wire, server, 4000, client)
+        echo.request(b"x" * 1000)
+        echo.reply()
+
+        def forged(port, mtu):
+            error = (ICMP(type=3, code=4, nexthopmtu=mtu) if network is IP
+                     else ICMPv6PacketTooBig(mtu=mtu))
+            quoted = network(src=client, dst=server) / UDP(sport=port, dport=4000)
+            return bytes(ethernet / network(src=router, dst=client) / error / quoted /
+                         Raw(b"x" * 1000))
+        unmatched = check.dropped(ravelin).get("icmp_error_unmatched", 0)
+        impossible = check.dropped(ravelin).get("icmp_error_mtu", 0)
+        with wire.router.raw("eth0") as sender:
+            sender.send(forged(echo.client_port ^ 1, 1300))
+            sender.send(forged(echo.client_port, 60))
+        check.wait_dropped(ravelin, "icmp_error_unmatched", unmatched + 1)
+        check.wait_dropped(ravelin, "icmp_error_mtu", impossible + 1)
+        route = wire.client.run("ip", "route", "get", server).out
+        check.equal("mtu" in route, False, f"a path MTU in {route!r}")
+        echo.close()
+    check.equal(check.related(ravelin), 0, "errors classified RELATED")
+
+
 def error_with_wrong_destination(wire):
     """an error that is sent to somebody else than the quoted packet's sender is dropped"""
     ravelin = wire.start_ravelin()
@@ -105,4 +137,4 @@ def error_with_wrong_destination(wire):
 
 
 ALL = (traceroute_through_the_router, traceroute_with_icmp_and_tcp, closed_udp_port, path_mtu,
-       error_with_wrong_destination)
+       forged_path_mtu, error_with_wrong_destination)

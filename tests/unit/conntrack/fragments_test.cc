@@ -95,7 +95,7 @@ class Table {
     std::deque<Bytes> frames_;
 };
 
-using Count = std::map<DropReason, uint32_t>;
+using LetGo = std::map<DropReason, uint32_t>;
 
 class Fragments : public ::testing::TestWithParam<Family> {
   protected:
@@ -128,7 +128,7 @@ TEST_P(Fragments, make_the_datagram_that_was_divided_in_whatever_order_they_come
         ASSERT_NE(last.complete, FragmentTable::kNone);
         EXPECT_EQ(table.assembled(last.complete), expected);
         table.table.settle(last.complete, {}, 0);
-        EXPECT_EQ(table.let_go(), (Count{{DropReason::None, 3}}));
+        EXPECT_EQ(table.let_go(), (LetGo{{DropReason::None, 3}}));
         EXPECT_EQ(table.table.held(), 0U);
         EXPECT_EQ(table.table.datagrams(), 0U);
     } while (std::next_permutation(index.begin(), index.end()));
@@ -177,7 +177,7 @@ TEST_P(Fragments, that_are_held_already_are_dropped_alone) {
     EXPECT_EQ(table.refuse(piece({8, 16, true})), DropReason::FragmentDuplicate) << "a part of it";
     table.add(piece(kMiddle));
     EXPECT_EQ(table.refuse(piece({32, 64, true})), DropReason::FragmentDuplicate) << "of both";
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     EXPECT_NE(table.add(piece(kLast)).complete, FragmentTable::kNone);
 }
 
@@ -213,13 +213,13 @@ TEST_P(Fragments, that_contradict_each_other_poison_their_datagram_until_its_tim
         for (const Piece& each : bad.before)
             ASSERT_EQ(table.add(piece(each)).reason, None);
         EXPECT_EQ(table.refuse(bad.differs ? changed(bad.piece) : piece(bad.piece)), bad.reason);
-        EXPECT_EQ(table.let_go(), (Count{{bad.reason, static_cast<uint32_t>(bad.before.size())}}));
+        EXPECT_EQ(table.let_go(), (LetGo{{bad.reason, static_cast<uint32_t>(bad.before.size())}}));
         EXPECT_EQ(table.table.incomplete(), 0U);
         const Instant late = Instant{} + timeout() - 1ns;
         for (const Piece& each : {kFirst, kMiddle, kLast})
             EXPECT_EQ(table.refuse(piece(each), late), bad.reason) << "it is remembered";
         EXPECT_EQ(table.add(piece(kFirst), late + 1ns).reason, None) << "no longer than its time";
-        EXPECT_EQ(table.let_go(), Count{});
+        EXPECT_EQ(table.let_go(), LetGo{});
     }
 }
 
@@ -254,7 +254,7 @@ TEST_P(Fragments, of_more_than_64_pieces_poison_their_datagram) {
     for (uint32_t i = 0; i < FragmentTable::kMaxParts; ++i)
         ASSERT_EQ(table.add(piece({i * 16, 8, true})).reason, DropReason::None);
     EXPECT_EQ(table.refuse(piece({8, 8, true})), DropReason::FragmentTooMany);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTooMany, FragmentTable::kMaxParts}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTooMany, FragmentTable::kMaxParts}}));
     EXPECT_EQ(table.refuse(piece({24, 8, true})), DropReason::FragmentTooMany);
 }
 
@@ -263,9 +263,9 @@ TEST_P(Fragments, wait_exactly_for_their_timeout_from_the_first_that_came) {
     table.add(piece(kFirst));
     table.add(piece(kMiddle), Instant{} + 29s);
     EXPECT_EQ(table.table.expire(table.options, Instant{} + timeout() - 1ns, 8), Duration{});
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     table.table.expire(table.options, Instant{} + timeout(), 8);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTimeout, 2}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTimeout, 2}}));
     EXPECT_EQ(table.table.datagrams(), 0U);
 }
 
@@ -274,7 +274,7 @@ TEST_P(Fragments, that_come_after_the_timeout_start_anew_however_far_expiry_is_b
     table.add(piece(kFirst));
     table.add(piece(kMiddle));
     EXPECT_EQ(table.add(piece(kLast), Instant{} + timeout()).complete, FragmentTable::kNone);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTimeout, 2}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTimeout, 2}}));
     EXPECT_EQ(table.table.held(), 1U);
 }
 
@@ -284,7 +284,7 @@ TEST_P(Fragments, expire_no_more_than_the_budget_at_a_time_and_tell_how_late_the
         table.add(piece(kFirst, id), Instant{} + id * 1s);
     const Instant now = Instant{} + timeout() + 30s;
     EXPECT_EQ(table.table.expire(table.options, now, 8), 22s + 1ns);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTimeout, 8}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTimeout, 8}}));
     EXPECT_GT(table.table.expire(table.options, now, 8), Duration{});
     EXPECT_EQ(table.table.expire(table.options, now, 8), Duration{});
     EXPECT_EQ(table.table.held(), 12U) << "until the groups are taken";
@@ -297,9 +297,9 @@ TEST_P(Fragments, a_full_table_gives_up_its_oldest_datagram) {
     for (uint32_t id = 0; id < 4; ++id)
         table.add(piece(kFirst, id));
     table.add(piece(kMiddle, 0));
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     EXPECT_EQ(table.add(piece(kFirst, 4)).reason, DropReason::None);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTableFull, 2}})) << "that of id 0";
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTableFull, 2}})) << "that of id 0";
     for (const uint32_t id : {1U, 2U, 3U, 4U}) {
         table.add(piece(kMiddle, id));
         EXPECT_NE(table.add(piece(kLast, id)).complete, FragmentTable::kNone) << id;
@@ -312,9 +312,9 @@ TEST_P(Fragments, no_room_for_another_fragment_costs_the_oldest_datagram) {
         table.add(piece(kFirst, id));
         table.add(piece(kMiddle, id));
     }
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     EXPECT_NE(table.add(piece(kLast, 31)).complete, FragmentTable::kNone);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTableFull, 2}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTableFull, 2}}));
     EXPECT_EQ(table.table.incomplete(), 31U);
 }
 
@@ -324,9 +324,9 @@ TEST_P(Fragments, no_room_for_more_bytes_costs_the_oldest_datagram) {
     table.options.bytes = 3 * frame;
     for (uint32_t id = 0; id < 3; ++id)
         table.add(piece(kFirst, id));
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     table.add(piece(kFirst, 3));
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTableFull, 1}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTableFull, 1}}));
 }
 
 TEST_P(Fragments, a_datagram_that_has_no_room_alone_is_dropped_and_remembered) {
@@ -334,7 +334,7 @@ TEST_P(Fragments, a_datagram_that_has_no_room_alone_is_dropped_and_remembered) {
     table.options.bytes = static_cast<uint32_t>(piece(kFirst).size()) + 10;
     EXPECT_EQ(table.add(piece(kFirst)).reason, DropReason::None);
     EXPECT_EQ(table.refuse(piece(kMiddle)), DropReason::FragmentTableFull);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTableFull, 1}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTableFull, 1}}));
     EXPECT_EQ(table.refuse(piece(kLast)), DropReason::FragmentTableFull);
 }
 
@@ -354,9 +354,9 @@ TEST_P(Fragments, a_source_at_its_limits_loses_its_own_oldest_and_nobody_elses) 
         table.add(piece(kFirst, 100, 2));
         for (uint32_t id = 0; id < 2; ++id)
             table.add(piece(kFirst, id));
-        EXPECT_EQ(table.let_go(), Count{});
+        EXPECT_EQ(table.let_go(), LetGo{});
         table.add(piece(kFirst, 2));
-        EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentSourceLimit, 1}}));
+        EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentSourceLimit, 1}}));
         EXPECT_EQ(table.table.incomplete(), 3U);
         EXPECT_EQ(table.refuse(piece(kFirst, 100, 2)), DropReason::FragmentDuplicate)
             << "the neighbour's is still there";
@@ -370,7 +370,7 @@ TEST_P(Fragments, everything_can_be_dropped_at_once) {
         table.add(piece(kFirst, id));
     table.refuse(changed(kFirst));
     table.table.clear(DropReason::Stopping);
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentOverlap, 1}, {DropReason::Stopping, 9}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentOverlap, 1}, {DropReason::Stopping, 9}}));
     EXPECT_EQ(table.table.held(), 0U);
     EXPECT_EQ(table.table.datagrams(), 0U);
 }
@@ -385,9 +385,9 @@ TEST(FragmentSource, of_ipv6_is_a_slash_64) {
     };
     table.add(from("2001:db8:1:2::1"));
     table.add(from("2001:db8:1:3::1"));
-    EXPECT_EQ(table.let_go(), Count{});
+    EXPECT_EQ(table.let_go(), LetGo{});
     table.add(from("2001:db8:1:2:ffff::9"));
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentSourceLimit, 1}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentSourceLimit, 1}}));
 }
 
 TEST(FragmentAge, counts_over_both_families) {
@@ -395,7 +395,7 @@ TEST(FragmentAge, counts_over_both_families) {
     table.add(fragment_of(whole(Family::Ipv6), kFirst, 1));
     table.add(fragment_of(whole(Family::Ipv4), kFirst, 1));
     table.add(fragment_of(whole(Family::Ipv4), kFirst, 2));
-    EXPECT_EQ(table.let_go(), (Count{{DropReason::FragmentTableFull, 1}}));
+    EXPECT_EQ(table.let_go(), (LetGo{{DropReason::FragmentTableFull, 1}}));
     EXPECT_EQ(table.refuse(fragment_of(whole(Family::Ipv4), kFirst, 1)),
               DropReason::FragmentDuplicate);
 }
@@ -568,12 +568,12 @@ TEST(FragmentModel, complete_datagrams_are_the_ones_that_were_divided_and_no_oth
             EXPECT_EQ(table.assembled(added.complete), original.frame);
             table.table.settle(added.complete, {}, 0);
             EXPECT_EQ(table.let_go(),
-                      (Count{{DropReason::None, static_cast<uint32_t>(original.pieces.size())}}));
+                      (LetGo{{DropReason::None, static_cast<uint32_t>(original.pieces.size())}}));
             held -= static_cast<uint32_t>(original.pieces.size());
         }
         EXPECT_EQ(table.table.held(), held);
         table.table.expire(table.options, Instant{} + 60s, UINT32_MAX);
-        const Count rest = table.let_go();
+        const LetGo rest = table.let_go();
         EXPECT_EQ(
             rest.contains(DropReason::FragmentTimeout) ? rest.at(DropReason::FragmentTimeout) : 0,
             held);

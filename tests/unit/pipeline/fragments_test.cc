@@ -324,7 +324,9 @@ TEST_P(FragmentPath, random_fragments_conserve_every_frame) {
                               static_cast<uint32_t>(random() % 12 * 8 + (random() % 8 == 0)),
                               random() % 3 != 0};
             lab.offer(random() % 2 == 0 ? kOutside : kInside,
-                      random() % 8 == 0 ? whole : fragment_of(whole, piece, random() % 6));
+                      random() % 8 == 0
+                          ? whole
+                          : fragment_of(whole, piece, static_cast<uint32_t>(random() % 6)));
         }
         lab.run();
         lab.wait(Duration{static_cast<int64_t>(random() % 10'000'000'000ULL)});
