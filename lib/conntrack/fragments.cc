@@ -173,6 +173,14 @@ void FragmentTable::forget(uint32_t index) noexcept {
     free_datagram_ = index;
 }
 
+void FragmentTable::prefetch_oldest() const noexcept {
+    const Datagram& datagram = datagrams_[oldest()];
+    __builtin_prefetch(&datagrams_[datagram.by_age.next == kNone ? 0 : datagram.by_age.next]);
+    __builtin_prefetch(&datagram.age);
+    __builtin_prefetch(&sources_[datagram.source]);
+    table_.prefetch(datagram.hash);
+}
+
 uint32_t FragmentTable::find(const Key& key, uint32_t hash, uint32_t place,
                              const FragmentOptions& options, Instant now) noexcept {
     const uint32_t index = table_.find(
@@ -187,7 +195,8 @@ uint32_t FragmentTable::find(const Key& key, uint32_t hash, uint32_t place,
 
 uint32_t FragmentTable::create(const Key& key, uint32_t hash, uint32_t place,
                                const FragmentOptions& options, Instant now) noexcept {
-    Source& source = sources_[source_of(key)];
+    const uint32_t source_index = source_of(key);
+    Source& source = sources_[source_index];
     const auto evict = [&](uint32_t index, DropReason reason) {
         drop(index, reason, place);
         forget(index);
@@ -203,13 +212,14 @@ uint32_t FragmentTable::create(const Key& key, uint32_t hash, uint32_t place,
     datagram.arrived = now;
     datagram.age = next_age_++;
     datagram.hash = hash;
-    datagram.source = source_of(key);
+    datagram.source = source_index;
     datagram.first_slot = datagram.last_slot = kNone;
     datagram.bytes = datagram.covered = datagram.total = datagram.parts = 0;
     datagram.poison = DropReason::None;
     link<&Datagram::by_age>(list_of(key.family), index);
     link<&Datagram::by_source>(source.list, index);
     ++source.datagrams;
+    if (free_datagram_ == kNone) prefetch_oldest();
     return index;
 }
 

@@ -125,12 +125,13 @@ class FragmentTable {
         uint32_t previous = kNone;
         uint32_t next = kNone;
     };
-    struct Datagram {
+    /// Two cache lines, then the parts.
+    struct alignas(64) Datagram {
         Key key{};
         Instant arrived{};  ///< its first fragment
-        uint64_t age = 0;   ///< ordinal of its first fragment
         uint32_t hash = 0;
         uint32_t source = 0;  ///< index into sources_
+        uint64_t age = 0;     ///< ordinal of its first fragment
         Link by_age{};        ///< among those of its family
         Link by_source{};
         uint32_t first_slot = kNone;
@@ -142,6 +143,7 @@ class FragmentTable {
         DropReason poison = DropReason::None;
         std::array<Part, kMaxParts> part{};
     };
+    static_assert(sizeof(Datagram) == 128 + kMaxParts * sizeof(Part));
     struct List {
         uint32_t head = kNone;
         uint32_t tail = kNone;
@@ -184,6 +186,8 @@ class FragmentTable {
                          const FragmentOptions& options) noexcept;
     void insert(uint32_t index, const Fragment& fragment, uint32_t at) noexcept;
     [[nodiscard]] uint32_t oldest() const noexcept;
+    /// Asks for the memory that the next eviction will touch.
+    void prefetch_oldest() const noexcept;
     void release(uint32_t index, const DatagramVerdict& verdict, uint32_t place) noexcept;
     void drop(uint32_t index, DropReason reason, uint32_t place) noexcept;
     void forget(uint32_t index) noexcept;

@@ -30,7 +30,6 @@ enum class DropReason : uint8_t {
     Ipv6ExtensionTruncated,
     Ipv6ExtensionOrder,
     Ipv6ExtensionRepeated,
-    Ipv6ExtensionCount,
     Ipv6ExtensionLength,
     Ipv6HopByHopOptions,
     Ipv6NoNextHeader,

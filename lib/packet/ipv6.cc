@@ -6,7 +6,6 @@
 namespace ravelin {
 namespace {
 
-constexpr size_t kMaxHeaders = 8;
 constexpr size_t kMaxChainBytes = 512;
 /// Options in one hop-by-hop header, padding included (RFC 8504 5.3 suggests 8 without padding).
 constexpr size_t kMaxOptions = 16;
@@ -86,10 +85,10 @@ DropReason walk_extension_headers(uint8_t next, std::span<const uint8_t> bytes,
                                   bool refuse_routing_header, ExtensionChain& chain) noexcept {
     Seen seen;
     size_t at = 0;
+    // Five headers at most: each kind has its number.
     for (size_t index = 0; is_extension_header(next); ++index) {
         // RFC 8200 4.7: nothing follows, so there is nothing to track.
         if (next == ip_protocol::kNoNextHeader) return DropReason::Ipv6NoNextHeader;
-        if (index == kMaxHeaders) return DropReason::Ipv6ExtensionCount;
         const size_t length = length_of(next, bytes.subspan(at));
         if (length == 0) {
             // The rest of a first fragment's chain may be in the next one.

@@ -53,7 +53,7 @@ struct ExtensionChain {
 /// Walks the extension headers at the start of `bytes`, the first of which is of the type `next`.
 ///
 /// Stricter than RFC 8200 4.1 asks of hosts: hop-by-hop first only, each header at most once,
-/// destination options twice, at most 8 headers and 512 bytes, so that nobody can hide a port or
+/// destination options twice (so five in all), at most 512 bytes, so that nobody can hide a port or
 /// burn time in a chain (threats T46, RFC 9098). What follows a fragment with an offset is payload
 /// and isn't walked; a first fragment that ends inside its chain leaves `protocol` at the header
 /// that is cut (RFC 7112). AH and whatever else isn't known as an extension header ends the chain:
