@@ -39,7 +39,7 @@ void add_timeouts(std::vector<Key>& keys) {
     add("conntrack.timeouts.icmp", TRACKING(timeouts.icmp), "ICMP query.");
     add("conntrack.timeouts.icmpv6", TRACKING(timeouts.icmpv6), "ICMPv6 query.");
     add("conntrack.timeouts.generic", TRACKING(timeouts.generic),
-        "All other protocols: ESP, AH, SCTP, IGMP and so on.");
+        "All other protocols: ESP, AH, IGMP and so on.");
     add("conntrack.timeouts.gre_unreplied", TRACKING(timeouts.gre_unreplied),
         "GRE that has had no answer.");
     add("conntrack.timeouts.gre_replied", TRACKING(timeouts.gre_replied),
@@ -64,6 +64,22 @@ void add_timeouts(std::vector<Key>& keys) {
         "At most this long once a segment was sent tcp.max_retransmissions times.");
     add("conntrack.timeouts.tcp_unacknowledged", TRACKING(timeouts.tcp_unacknowledged),
         "At most this long while data waits for its acknowledgement, or a window is zero.");
+    add("conntrack.timeouts.sctp_closed", TRACKING(timeouts.sctp_closed),
+        "SCTP after the INIT or an ABORT.");
+    add("conntrack.timeouts.sctp_cookie_wait", TRACKING(timeouts.sctp_cookie_wait),
+        "SCTP after the INIT ACK.");
+    add("conntrack.timeouts.sctp_cookie_echoed", TRACKING(timeouts.sctp_cookie_echoed),
+        "SCTP after the COOKIE ECHO.");
+    add("conntrack.timeouts.sctp_established", TRACKING(timeouts.sctp_established),
+        "SCTP between handshake and shutdown.");
+    add("conntrack.timeouts.sctp_shutdown_sent", TRACKING(timeouts.sctp_shutdown_sent),
+        "SCTP after a SHUTDOWN of the opener.");
+    add("conntrack.timeouts.sctp_shutdown_recd", TRACKING(timeouts.sctp_shutdown_recd),
+        "SCTP after a SHUTDOWN of the other side.");
+    add("conntrack.timeouts.sctp_shutdown_ack_sent", TRACKING(timeouts.sctp_shutdown_ack_sent),
+        "SCTP after the SHUTDOWN ACK.");
+    add("conntrack.timeouts.sctp_heartbeat_sent", TRACKING(timeouts.sctp_heartbeat_sent),
+        "SCTP after a HEARTBEAT on a path that was not seen to be opened.");
 }
 
 void add_queries_and_errors(std::vector<Key>& keys) {
@@ -138,6 +154,11 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
     keys.push_back({"conntrack.tcp", Format::Section, {}, "TCP."});
     keys.push_back(flag("conntrack.tcp.loose", TRACKING(tcp_loose),
                         "A packet from the middle of a connection may open one."));
+    keys.push_back({"conntrack.tcp.pickup", Format::Duration,
+                    Access<Duration>{TRACKING(tcp_pickup)},
+                    "So long after the start of ravelind they may all the same, so that a restart "
+                    "doesn't cut what is established; 0s: never.",
+                    false, 0, std::chrono::milliseconds{1h}.count()});
     keys.push_back(flag("conntrack.tcp.be_liberal", TRACKING(tcp_be_liberal),
                         "Packets outside the window pass; an RST never does."));
     keys.push_back(flag("conntrack.tcp.ignore_invalid_rst", TRACKING(tcp_ignore_invalid_rst),
@@ -151,6 +172,9 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
     keys.push_back({"conntrack.tcp.max_retransmissions", Format::Number,
                     Access<uint8_t>{TRACKING(tcp_max_retransmissions)},
                     "After so many, timeouts.tcp_retransmission is the most.", false, 1, 15});
+    keys.push_back(flag("conntrack.ipsec_by_spi", TRACKING(ipsec_by_spi),
+                        "Each SPI of ESP and AH is a connection of its own, allowed by the rules "
+                        "for its own direction; off: one connection for each pair of addresses."));
     keys.push_back({"conntrack.parse", Format::Section, {}, "Which packets are refused at once."});
     keys.push_back(flag("conntrack.parse.verify_checksums", TRACKING(parse.verify_checksums),
                         "TCP, UDP and ICMP checksums must be right."));

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "conntrack/generic_tracker.h"
 #include "conntrack/icmp_tracker.h"
+#include "conntrack/sctp_tracker.h"
 #include "conntrack/tcp_tracker.h"
 #include "conntrack/udp_tracker.h"
 
@@ -28,6 +29,8 @@ Duration opening_timeout(const Connection& connection, const TrackingOptions& op
             return timeouts.icmp;
         case ip_protocol::kIcmpv6:
             return timeouts.icmpv6;
+        case ip_protocol::kSctp:
+            return timeouts.sctp(static_cast<SctpPhase>(connection.state));
         case ip_protocol::kGre:
             return timeouts.gre_unreplied;
         default:
@@ -44,8 +47,16 @@ void decrement(Counter& gauge) noexcept {
     gauge.set(gauge.value() - 1);
 }
 
+/// Flows whose answers carry another number: an SPI (ADR 13), a call id of PPTP.
+bool is_one_way(const FlowKey& key) noexcept {
+    return (key.protocol == ip_protocol::kEsp || key.protocol == ip_protocol::kAh ||
+            key.protocol == ip_protocol::kGre) &&
+           (key.low_port | key.high_port) != 0;
+}
+
 /// Whether an error about a packet of this direction leaves nothing to wait for.
 bool ends_by_error(Connection& connection, Direction quoted) noexcept {
+    if (is_one_way(connection.key)) return false;
     const uint8_t protocol = connection.key.protocol;
     if (protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6)
         return quoted == Direction::Original && IcmpTracker::refused(connection.protocol.icmp);
@@ -58,6 +69,7 @@ Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
                      ConntrackCounters& counters, EventPort events, Instant start)
     : capacity_{capacity},
       shard_{shard},
+      started_{start},
       extractor_{secret},
       table_{capacity},
       wheel_{capacity, Tick::at(start)},
@@ -106,6 +118,13 @@ uint32_t Conntrack::find(const FlowId& id, uint32_t candidate, Instant now) noex
     return index;
 }
 
+void Conntrack::move(Connection& connection, uint8_t state) noexcept {
+    if (state == connection.state) return;
+    decrement(gauge(connection));
+    connection.state = state;
+    gauge(connection).add();
+}
+
 TrackStep Conntrack::step(Connection& connection, const Headers& headers, const uint8_t* l4,
                           Direction direction, const TrackingOptions& options,
                           Instant now) noexcept {
@@ -117,11 +136,14 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
             const TrackStep result =
                 TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4),
                                    direction, seen_reply, assured, options);
-            if (phase != static_cast<TcpPhase>(connection.state)) {
-                decrement(gauge(connection));
-                connection.state = static_cast<uint8_t>(phase);
-                gauge(connection).add();
-            }
+            move(connection, static_cast<uint8_t>(phase));
+            return result;
+        }
+        case ip_protocol::kSctp: {
+            auto phase = static_cast<SctpPhase>(connection.state);
+            const TrackStep result = SctpTracker::update(
+                connection.protocol.sctp, phase, SctpPacket::read(headers, l4), direction, options);
+            move(connection, static_cast<uint8_t>(phase));
             return result;
         }
         case ip_protocol::kUdp:
@@ -235,7 +257,9 @@ bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const Tracki
     switch (headers.protocol) {
         case ip_protocol::kTcp: {
             auto phase = TcpPhase::None;
-            const bool ok = TcpTracker::open(TcpSegment::read(headers, l4), options,
+            // After a start there are connections that we have never seen begin.
+            const bool pick_up = options.tcp_loose || now - started_ < options.tcp_pickup;
+            const bool ok = TcpTracker::open(TcpSegment::read(headers, l4), pick_up, options,
                                              connection.protocol.tcp, phase, reason);
             connection.state = static_cast<uint8_t>(phase);
             if (phase != TcpPhase::SynSent) connection.flags |= flag::kPickedUp;
@@ -245,6 +269,14 @@ bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const Tracki
             connection.protocol.udp = {};
             UdpTracker::open(connection.protocol.udp, Tick::at(now));
             return true;
+        case ip_protocol::kSctp: {
+            auto phase = SctpPhase::None;
+            const bool ok = SctpTracker::open(SctpPacket::read(headers, l4), options,
+                                              connection.protocol.sctp, phase);
+            connection.state = static_cast<uint8_t>(phase);
+            if (!ok) reason = DropReason::ProtocolInvalid;
+            return ok;
+        }
         case ip_protocol::kIcmp:
         case ip_protocol::kIcmpv6:
             connection.protocol.icmp = {};
@@ -338,6 +370,8 @@ void Conntrack::expire(Instant now, uint32_t budget) noexcept {
 Counter& Conntrack::gauge(const Connection& connection) noexcept {
     if (connection.key.protocol == ip_protocol::kTcp)
         return counters_.tcp_entries[connection.state];
+    if (connection.key.protocol == ip_protocol::kSctp)
+        return counters_.sctp_entries[connection.state];
     return counters_.other_entries[static_cast<size_t>(protocol_label(connection.key.protocol))]
                                   [static_cast<size_t>(reply_label(connection))];
 }

@@ -105,6 +105,8 @@ class Conntrack {
     [[nodiscard]] bool same(uint32_t index, const FlowId& id) const noexcept;
     [[nodiscard]] Direction direction_of(const Connection& connection,
                                          const FlowId& id) const noexcept;
+    /// Into another state of its protocol, with the gauges.
+    void move(Connection& connection, uint8_t state) noexcept;
     TrackStep step(Connection& connection, const Headers& headers, const uint8_t* l4,
                    Direction direction, const TrackingOptions& options, Instant now) noexcept;
     bool may_open(const Headers& headers, const uint8_t* l4, const TrackingOptions& options,
@@ -121,6 +123,7 @@ class Conntrack {
     uint32_t capacity_;
     uint8_t shard_;
     bool identify_ = false;
+    Instant started_;        ///< since when connections can have been seen
     uint32_t free_ = kNone;  ///< first unused entry; the next one stands in its hash
     FlowExtractor extractor_;
     FlowTable table_;

@@ -17,7 +17,8 @@ inline constexpr size_t kProtocolLabelCount = static_cast<size_t>(ProtocolLabel:
 [[nodiscard]] ProtocolLabel protocol_label(uint8_t protocol) noexcept;
 [[nodiscard]] const char* keyword(ProtocolLabel label) noexcept;
 
-/// The label `state` of ravelin_conntrack_entries for whatever isn't TCP; TCP uses TcpPhase.
+/// The label `state` of ravelin_conntrack_entries for whatever has no states of its own, as TCP
+/// (TcpPhase) and SCTP (SctpPhase) have.
 enum class ReplyLabel : uint8_t { Unreplied, Replied, Assured, Count };
 inline constexpr size_t kReplyLabelCount = static_cast<size_t>(ReplyLabel::Count);
 [[nodiscard]] const char* keyword(ReplyLabel label) noexcept;
@@ -32,6 +33,7 @@ struct ConntrackCounters {
     Counter insert_failed_bucket;  ///< bucket_full
     // Gauges: connections now in the table.
     std::array<Counter, kTcpPhaseCount> tcp_entries;
+    std::array<Counter, kSctpPhaseCount> sctp_entries;
     std::array<std::array<Counter, kReplyLabelCount>, kProtocolLabelCount> other_entries;
     Counter entries;
     Counter entries_peak;

@@ -6,8 +6,8 @@
 
 namespace ravelin {
 
-/// Every other protocol (ESP, AH, GRE, SCTP, ...): addresses and protocol, nothing more, as
-/// netfilter's generic tracker; GRE with its two timeouts.
+/// Every other protocol (ESP, AH, GRE, ...), as netfilter's generic tracker; GRE with its two
+/// timeouts. What tells two connections between the same ends apart is the key's business.
 struct GenericTracker {
     static TrackStep update(uint8_t protocol, bool seen_reply,
                             const TrackingOptions& options) noexcept;

@@ -30,6 +30,31 @@ Duration Timeouts::tcp(TcpPhase phase) const noexcept {
     return tcp_close;  // no connection is in these; the shortest time is the harmless answer
 }
 
+Duration Timeouts::sctp(SctpPhase phase) const noexcept {
+    switch (phase) {
+        case SctpPhase::Closed:
+            return sctp_closed;
+        case SctpPhase::CookieWait:
+            return sctp_cookie_wait;
+        case SctpPhase::CookieEchoed:
+            return sctp_cookie_echoed;
+        case SctpPhase::Established:
+            return sctp_established;
+        case SctpPhase::ShutdownSent:
+            return sctp_shutdown_sent;
+        case SctpPhase::ShutdownReceived:
+            return sctp_shutdown_recd;
+        case SctpPhase::ShutdownAckSent:
+            return sctp_shutdown_ack_sent;
+        case SctpPhase::HeartbeatSent:
+            return sctp_heartbeat_sent;
+        case SctpPhase::None:
+        case SctpPhase::Count:
+            break;
+    }
+    return sctp_closed;
+}
+
 TrackingOptions TrackingOptions::strict() {
     return {};
 }
@@ -55,6 +80,7 @@ TrackingOptions TrackingOptions::linux_profile() {
     options.tcp_rst_exact = false;
     options.tcp_simultaneous_open = true;
     options.tcp_invalid_inert = false;
+    options.ipsec_by_spi = false;
     return options;
 }
 

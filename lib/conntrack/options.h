@@ -25,6 +25,21 @@ enum class TcpPhase : uint8_t {
 };
 inline constexpr size_t kTcpPhaseCount = static_cast<size_t>(TcpPhase::Count);
 
+/// netfilter's sctp_conntrack states, in its order.
+enum class SctpPhase : uint8_t {
+    None,
+    Closed,
+    CookieWait,
+    CookieEchoed,
+    Established,
+    ShutdownSent,
+    ShutdownReceived,
+    ShutdownAckSent,
+    HeartbeatSent,
+    Count
+};
+inline constexpr size_t kSctpPhaseCount = static_cast<size_t>(SctpPhase::Count);
+
 /// Every timeout of connection tracking. Defaults are those of profile `strict` (design.md,
 /// section 4); where nothing is said there they are Linux 6.18's.
 struct Timeouts {
@@ -46,9 +61,18 @@ struct Timeouts {
     Duration tcp_syn_sent2 = 120s;
     Duration tcp_retransmission = 300s;  ///< max_retrans
     Duration tcp_unacknowledged = 300s;
+    Duration sctp_closed = 10s;
+    Duration sctp_cookie_wait = 3s;
+    Duration sctp_cookie_echoed = 3s;
+    Duration sctp_established = 210s;
+    Duration sctp_shutdown_sent = 3s;
+    Duration sctp_shutdown_recd = 3s;
+    Duration sctp_shutdown_ack_sent = 3s;
+    Duration sctp_heartbeat_sent = 30s;
     bool operator==(const Timeouts&) const noexcept = default;
 
     [[nodiscard]] Duration tcp(TcpPhase phase) const noexcept;
+    [[nodiscard]] Duration sctp(SctpPhase phase) const noexcept;
 };
 
 /// Reassembly, as far as a reload may change it. A source is an IPv4 address or an IPv6 /64.
@@ -85,6 +109,7 @@ struct TrackingOptions {
     bool icmp_error_ends_unanswered = true;   ///< ends SYN_SENT and UNREPLIED
     // TCP
     bool tcp_loose = false;       ///< mid-stream packets may open a connection
+    Duration tcp_pickup{};        ///< so long after the start they may, even if not loose (T22)
     bool tcp_be_liberal = false;  ///< out-of-window packets pass, but RST never
     bool tcp_ignore_invalid_rst = false;
     bool tcp_rst_exact = true;      ///< only an RST at exactly the next sequence number closes
@@ -92,6 +117,8 @@ struct TrackingOptions {
                                     ///< window of a refused SYN/ACK and counts refused FIN, RST
     bool tcp_simultaneous_open = false;
     uint8_t tcp_max_retransmissions = 3;
+    // ESP and AH
+    bool ipsec_by_spi = true;  ///< each SPI is a connection of its own (ADR 13)
 
     bool operator==(const TrackingOptions&) const noexcept = default;
 

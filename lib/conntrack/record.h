@@ -37,7 +37,7 @@ struct FlowRecord {
     Family family = Family::None;
     uint8_t wire = 0;
     uint8_t shard = 0;
-    uint8_t state = 0;  ///< TcpPhase for TCP
+    uint8_t state = 0;  ///< TcpPhase for TCP, SctpPhase for SCTP
     uint8_t flags = 0;  ///< connection_flag
     uint16_t rule = 0;
     uint16_t policy_generation = 0;

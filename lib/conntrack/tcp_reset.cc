@@ -33,14 +33,21 @@ TrackStep reset_opening(const Passage& p) noexcept {
 /// the sequence number it expects next (RFC 5961 3.2, threats T20).
 TrackStep reset_exact(const Passage& p) noexcept {
     if (p.phase == Phase::SynSent || p.phase == Phase::SynSent2) return reset_opening(p);
-    // T22: a connection taken up in mid-stream isn't closed before both sides have been heard.
-    if (p.sender().max_window == 0 || p.receiver().max_window == 0) return passed();
+    // T22: a connection taken up in mid-stream isn't closed before both sides are in step, which is
+    // when a segment of each has passed the window check that a liberal side is forgiven.
+    const uint8_t both = p.state.flags[0] & p.state.flags[1];
+    const bool in_step = (both & side::kLiberal) == 0 || (both & side::kMaxAckSet) != 0;
+    if (!in_step || p.sender().max_window == 0 || p.receiver().max_window == 0) return passed();
     // Expected next: what the receiver acknowledged, or, if that lags, the end of what it was sent.
     const bool acknowledged = (p.state.flags[1 - p.from()] & side::kMaxAckSet) != 0;
     if (p.segment.sequence == p.sender().end ||
         (acknowledged && p.segment.sequence == p.receiver().max_ack)) {
         return admit(p, p.phase, Phase::Close);
     }
+    // What was acknowledged lies before the receive window (RFC 5961 3.2); the check below allows
+    // for copies of old data.
+    if (acknowledged && sequence_before(p.segment.sequence, p.receiver().max_ack))
+        return invalid(DropReason::TcpWindow);
     // The endpoint answers the others with a challenge ACK; here nothing changes.
     TcpState trial = p.state;
     const auto verdict = check_window(trial, p.phase, p.segment, p.direction, p.index, false);

@@ -219,15 +219,16 @@ TrackStep follow_table(const Passage& p) noexcept {
 
 }  // namespace
 
-bool TcpTracker::open(const TcpSegment& segment, const TrackingOptions& options, TcpState& state,
-                      TcpPhase& phase, DropReason& reason) noexcept {
+// NOLINTNEXTLINE(readability-function-size): three of them are what it fills in
+bool TcpTracker::open(const TcpSegment& segment, bool pick_up, const TrackingOptions& options,
+                      TcpState& state, TcpPhase& phase, DropReason& reason) noexcept {
     const uint8_t index = kIndexByFlags[segment.flags & kStateFlags];
     if (index == kBadFlags) {
         reason = DropReason::TcpFlags;
         return false;
     }
     const uint8_t first = kTransitions[0][index][NO];
-    if (first == iv || (first == ES && !options.tcp_loose)) {
+    if (first == iv || (first == ES && !pick_up)) {
         reason = DropReason::TcpNoConnection;
         return false;
     }

@@ -45,9 +45,10 @@ inline TcpSegment TcpSegment::read(const Headers& headers, const uint8_t* l4) no
 /// netfilter's nf_conntrack_proto_tcp.c as a pure function: state table and window check.
 /// RFC 9293, RFC 7323 (window scale), RFC 2018 (SACK).
 struct TcpTracker {
-    /// False: this segment may not open a connection (`reason` says why).
-    static bool open(const TcpSegment& segment, const TrackingOptions& options, TcpState& state,
-                     TcpPhase& phase, DropReason& reason) noexcept;
+    /// False: this segment may not open a connection (`reason` says why). `pick_up`: a segment
+    /// from the middle may.
+    static bool open(const TcpSegment& segment, bool pick_up, const TrackingOptions& options,
+                     TcpState& state, TcpPhase& phase, DropReason& reason) noexcept;
 
     /// The timeout of a connection that open() has just begun.
     static Duration opening_timeout(const TcpState& state, TcpPhase phase,

@@ -72,9 +72,18 @@ struct IcmpState {
     uint16_t unanswered = 0;  ///< requests that have had no reply yet
 };
 
+/// What the SCTP tracker remembers besides its phase.
+struct SctpState {
+    std::array<uint32_t, 2> tag{};     ///< by Direction: the verification tag it must carry
+    uint8_t initiated : 2 = 0;         ///< a bit per Direction: it sent the INIT
+    uint8_t last_direction : 1 = 0;    ///< of the HEARTBEAT with another tag
+    uint8_t heartbeat_failed : 1 = 0;  ///< such a HEARTBEAT waits for its answer
+};
+
 /// State of whichever protocol the connection's key names. Trivially copyable, zero is valid.
 union ProtocolState {
     TcpState tcp{};
+    SctpState sctp;
     UdpState udp;
     IcmpState icmp;
 };

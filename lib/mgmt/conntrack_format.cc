@@ -7,6 +7,7 @@
 #include "packet/headers.h"
 
 #include <array>
+#include <cstdio>
 
 namespace ravelin {
 
@@ -20,7 +21,7 @@ constexpr std::array<std::string_view, kTcpPhaseCount> kTcpWords{
     "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",       "SYN_SENT2"};
 
 /// netfilter's sctp_conntrack states, in its order.
-constexpr std::array<std::string_view, 9> kSctpWords{
+constexpr std::array<std::string_view, kSctpPhaseCount> kSctpWords{
     "NONE",          "CLOSED",        "COOKIE_WAIT",       "COOKIE_ECHOED", "ESTABLISHED",
     "SHUTDOWN_SENT", "SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT"};
 
@@ -41,6 +42,12 @@ void append_ends(std::string& out, const FlowRecord& flow, Direction direction) 
     out.push_back(' ');
 }
 
+void append_key(std::string& out, std::string_view name, unsigned key) {
+    std::array<char, 12> text{};
+    std::snprintf(text.data(), text.size(), "=0x%x ", key);
+    out.append(name).append(text.data());
+}
+
 void append_tuple(std::string& out, const FlowRecord& flow, Direction direction) {
     const bool original = direction == Direction::Original;
     append_ends(out, flow, direction);
@@ -51,8 +58,9 @@ void append_tuple(std::string& out, const FlowRecord& flow, Direction direction)
         append_field(out, " id", flow.source_port);
         out.push_back(' ');
     } else if (flow.protocol == ip_protocol::kGre) {
-        // The keys are those of PPTP's call ids; without the helper the kernel tracks them as 0.
-        out.append("srckey=0x0 dstkey=0x0 ");
+        // The call id of enhanced GRE is the key of its destination; all other keys are 0.
+        append_key(out, "srckey", original ? 0 : flow.destination_port);
+        append_key(out, "dstkey", original ? flow.destination_port : 0);
     } else if (has_ports(flow.protocol)) {
         append_field(out, "sport", original ? flow.source_port : flow.destination_port);
         append_field(out, " dport", original ? flow.destination_port : flow.source_port);
@@ -71,7 +79,7 @@ void append_state(std::string& out, const FlowRecord& flow) {
         out.append(tcp_state_word(flow.state));
         out.push_back(' ');
     } else if (flow.protocol == ip_protocol::kSctp) {
-        out.append(kSctpWords[flow.state < kSctpWords.size() ? flow.state : 0]);
+        out.append(sctp_state_word(flow.state));
         out.push_back(' ');
     }
 }
@@ -166,6 +174,10 @@ std::string conntrack_event_line(const FlowEvent& event, const ConntrackLineOpti
 
 std::string_view tcp_state_word(uint8_t state) noexcept {
     return kTcpWords[state < kTcpWords.size() ? state : 0];
+}
+
+std::string_view sctp_state_word(uint8_t state) noexcept {
+    return kSctpWords[state < kSctpWords.size() ? state : 0];
 }
 
 std::string_view protocol_word(uint8_t protocol) noexcept {

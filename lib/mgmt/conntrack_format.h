@@ -31,8 +31,10 @@ void append_conntrack_event_line(std::string& out, const FlowEvent& event,
                                  const ConntrackLineOptions& options = {});
 std::string conntrack_event_line(const FlowEvent& event, const ConntrackLineOptions& options = {});
 
-/// conntrack-tools' word for a TCP state ("SYN_SENT"); `state` is a TcpPhase.
+/// conntrack-tools' word for a TCP state ("SYN_SENT") or an SCTP state; `state` is a TcpPhase or an
+/// SctpPhase.
 [[nodiscard]] std::string_view tcp_state_word(uint8_t state) noexcept;
+[[nodiscard]] std::string_view sctp_state_word(uint8_t state) noexcept;
 
 /// conntrack-tools' name of a protocol; "unknown" for those it has no name for.
 [[nodiscard]] std::string_view protocol_word(uint8_t protocol) noexcept;

@@ -87,13 +87,18 @@ Result<void> read_state(FlowFilter& filter, const json& value) {
     std::string text = text_of(value);
     std::transform(text.begin(), text.end(), text.begin(),
                    [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-    std::string words;
+    std::string tcp;
     for (uint8_t state = 1; state < kTcpPhaseCount; ++state) {
         if (tcp_state_word(state) == text) filter.tcp_state = state;
-        words += (state == 1 ? "" : ", ") + std::string{tcp_state_word(state)};
+        tcp += (state == 1 ? "" : ", ") + std::string{tcp_state_word(state)};
     }
-    if (filter.tcp_state) return {};
-    return wrong("state", value, "a TCP state (" + words + ")");
+    std::string sctp;
+    for (uint8_t state = 1; state < kSctpPhaseCount; ++state) {
+        if (sctp_state_word(state) == text) filter.sctp_state = state;
+        sctp += (state == 1 ? "" : ", ") + std::string{sctp_state_word(state)};
+    }
+    if (filter.tcp_state || filter.sctp_state) return {};
+    return wrong("state", value, "a state of TCP (" + tcp + ") or SCTP (" + sctp + ")");
 }
 
 Result<void> read_wire(FlowFilter& filter, const json& value,
@@ -160,11 +165,16 @@ uint64_t total(const std::array<uint64_t, 2>& both) {
 
 }  // namespace
 
+bool FlowFilter::in_state(const FlowRecord& flow) const noexcept {
+    if (flow.protocol == ip_protocol::kTcp) return tcp_state && flow.state == *tcp_state;
+    return flow.protocol == ip_protocol::kSctp && sctp_state && flow.state == *sctp_state;
+}
+
 bool FlowFilter::matches(const FlowRecord& flow) const noexcept {
     if (protocol && *protocol != flow.protocol) return false;
     if (family && *family != flow.family) return false;
     if (wire && *wire != flow.wire) return false;
-    if (tcp_state && (flow.protocol != ip_protocol::kTcp || flow.state != *tcp_state)) return false;
+    if ((tcp_state || sctp_state) && !in_state(flow)) return false;
     if (assured && *assured != ((flow.flags & connection_flag::kAssured) != 0)) return false;
     if (replied && *replied != ((flow.flags & connection_flag::kSeenReply) != 0)) return false;
     if ((source_port || destination_port) && !has_ports(flow.protocol)) return false;

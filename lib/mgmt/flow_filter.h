@@ -25,7 +25,10 @@ struct FlowFilter {
     std::optional<Prefix> destination;
     std::optional<PortRange> source_port;
     std::optional<PortRange> destination_port;
+    /// By netfilter's word, which both protocols may have (CLOSED only SCTP); with one of them set
+    /// no other protocol matches.
     std::optional<uint8_t> tcp_state;
+    std::optional<uint8_t> sctp_state;
     std::optional<bool> assured;
     std::optional<bool> replied;
     std::optional<Family> family;
@@ -36,6 +39,9 @@ struct FlowFilter {
     [[nodiscard]] bool matches(const FlowRecord& flow) const noexcept;
     /// Whether `a` comes before `b`. Equal ones stand by id, so that two listings agree.
     [[nodiscard]] bool before(const FlowRecord& a, const FlowRecord& b) const noexcept;
+
+  private:
+    [[nodiscard]] bool in_state(const FlowRecord& flow) const noexcept;
 };
 
 /// Reads the object "filters" of a request. An unknown key or value is an error that names what

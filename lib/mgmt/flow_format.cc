@@ -8,6 +8,8 @@
 #include "pipeline/counters.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace ravelin {
 
@@ -25,6 +27,19 @@ std::string protocol_name(const FlowRecord& flow) {
     const ProtocolLabel label = protocol_label(flow.protocol);
     if (label != ProtocolLabel::Other) return keyword(label);
     return std::to_string(flow.protocol);
+}
+
+/// Of ESP and AH where each SPI is a connection of its own; otherwise 0.
+uint32_t spi_of(const FlowRecord& flow) {
+    if (flow.protocol != ip_protocol::kEsp && flow.protocol != ip_protocol::kAh) return 0;
+    return static_cast<uint32_t>(flow.source_port) << 16 | flow.destination_port;
+}
+
+/// As IPsec tools write an SPI.
+std::string hex(uint32_t number) {
+    std::array<char, 11> text{};
+    std::snprintf(text.data(), text.size(), "0x%08x", number);
+    return text.data();
 }
 
 /// Tenths of a second are what a listing can promise.
@@ -59,6 +74,8 @@ void append_direction_json(std::string& out, const FlowRecord& flow, Direction d
         append_number(out, original ? flow.destination_port : flow.source_port);
         out.push_back(',');
     }
+    if (const uint32_t spi = original ? spi_of(flow) : 0; spi != 0)
+        out.append("\"spi\":\"" + hex(spi) + "\",");
     out.append("\"packets\":");
     append_number(out, flow.packets[index]);
     out.append(",\"bytes\":");
@@ -95,8 +112,9 @@ std::string two(long long value) {
 }  // namespace
 
 std::string flow_state(const FlowRecord& flow) {
-    if (flow.protocol == ip_protocol::kTcp) {
-        std::string word{tcp_state_word(flow.state)};
+    if (flow.protocol == ip_protocol::kTcp || flow.protocol == ip_protocol::kSctp) {
+        const bool tcp = flow.protocol == ip_protocol::kTcp;
+        std::string word{tcp ? tcp_state_word(flow.state) : sctp_state_word(flow.state)};
         for (char& character : word)
             if (character >= 'A' && character <= 'Z') character = static_cast<char>(character + 32);
         return word;
@@ -171,6 +189,7 @@ FlowTableFormat::Row FlowTableFormat::cells(const FlowRecord& flow) const {
             std::to_string(flow.bytes[0]) + "/" + std::to_string(flow.bytes[1]),
             flow.wire < names_.wires.size() ? names_.wires[flow.wire] : std::to_string(flow.wire)};
     if (is_icmp(flow.protocol)) row[0] += " id " + std::to_string(flow.source_port);
+    if (const uint32_t spi = spi_of(flow); spi != 0) row[0] += " spi " + hex(spi);
     return row;
 }
 

@@ -25,8 +25,16 @@ Samples read_entries(const Appliance& appliance) {
                                  static_cast<double>(sum_workers(appliance, [&](const auto& c) {
                                      return c.tcp_entries[phase].value();
                                  }))));
+    for (uint8_t phase = 1; phase < kSctpPhaseCount; ++phase)
+        samples.push_back(sample({"sctp", lower(sctp_state_word(phase))},
+                                 static_cast<double>(sum_workers(appliance, [&](const auto& c) {
+                                     return c.sctp_entries[phase].value();
+                                 }))));
     for (size_t protocol = 0; protocol < kProtocolLabelCount; ++protocol) {
-        if (protocol == static_cast<size_t>(ProtocolLabel::Tcp)) continue;
+        if (protocol == static_cast<size_t>(ProtocolLabel::Tcp) ||
+            protocol == static_cast<size_t>(ProtocolLabel::Sctp)) {
+            continue;
+        }
         for (size_t reply = 0; reply < kReplyLabelCount; ++reply)
             samples.push_back(sample({keyword(static_cast<ProtocolLabel>(protocol)),
                                       keyword(static_cast<ReplyLabel>(reply))},

@@ -120,8 +120,8 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kTable{{
      "Look at the sender; or raise the source limits under conntrack.fragments."},
     {TcpNoConnection, "tcp_no_connection",
      "a TCP segment in mid-stream belongs to no connection known here",
-     "After a restart allow pick-up for a while; else look for asymmetric routing around the "
-     "appliance."},
+     "After a restart allow pick-up for a while (conntrack.tcp.pickup); else look for asymmetric "
+     "routing around the appliance."},
     {TcpState, "tcp_state", "the TCP segment does not fit the state of its connection",
      "Look for asymmetric routing, or for a peer that has restarted."},
     {TcpWindow, "tcp_window", "the TCP segment lies outside the window of its connection",

@@ -56,9 +56,10 @@ struct Headers {
                              ///< present only for a quoted packet
     uint16_t l4_header_length = 0;  ///< TCP: data offset; UDP, ICMP: 8; SCTP 12; others 0
     uint16_t source_port = 0;       ///< TCP, UDP, SCTP; ICMP query: the identifier
-    uint16_t destination_port = 0;  ///< TCP, UDP, SCTP; ICMP query: type << 8 | code as on the wire
-    uint8_t tcp_flags = 0;          ///< TCP only
-    uint8_t icmp_type = 0;          ///< ICMP and ICMPv6 only
+    uint16_t destination_port = 0;  ///< TCP, UDP, SCTP; ICMP query: type << 8 | code as on the
+                                    ///< wire; GRE version 1: call id
+    uint8_t tcp_flags = 0;  ///< TCP only
+    uint8_t icmp_type = 0;  ///< ICMP and ICMPv6 only
     uint8_t icmp_code = 0;
     uint8_t ttl = 0;               ///< TTL or hop limit
     uint16_t fragment_data = 0;    ///< fragments only: first byte behind the IPv4 header, or behind

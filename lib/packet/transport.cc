@@ -3,11 +3,14 @@
 
 #include "base/byteorder.h"
 #include "packet/checksum.h"
+#include "packet/crc32c.h"
 #include "packet/icmp.h"
 #include "packet/ipv4.h"
 #include "packet/ipv6.h"
 #include "packet/tcp.h"
 #include "packet/udp.h"
+
+#include <array>
 
 namespace ravelin {
 namespace {
@@ -66,17 +69,32 @@ DropReason parse_icmp(std::span<const uint8_t> upper, const ParseOptions& option
     return DropReason::None;
 }
 
-/// Protocols without a checksum that is looked at.
+/// Whatever has no Internet checksum.
 DropReason parse_other(std::span<const uint8_t> upper, Headers& headers) noexcept {
     if (headers.protocol != ip_protocol::kSctp) {
-        return read_spi(headers.protocol, upper, headers.spi) ? DropReason::None
-                                                              : DropReason::L4Malformed;
+        if (!read_spi(headers.protocol, upper, headers.spi)) return DropReason::L4Malformed;
+        // netfilter gre_pkt_to_tuple(): the call id is the key of the destination, and without the
+        // PPTP helper nobody knows the source's: each direction is a connection of its own.
+        if (headers.protocol == ip_protocol::kGre)
+            headers.destination_port = static_cast<uint16_t>(headers.spi);
+        return DropReason::None;
     }
     if (upper.size() < kSctpHeader) return DropReason::L4Malformed;
     headers.source_port = load_be16(&upper[0]);
     headers.destination_port = load_be16(&upper[2]);
     headers.l4_header_length = kSctpHeader;
     return DropReason::None;
+}
+
+/// RFC 9260 6.8 and appendix A: CRC32c over the packet with the sum's own field as zero. It stands
+/// there with its lowest byte first.
+bool is_crc_good(std::span<const uint8_t> packet) noexcept {
+    constexpr size_t kField = 8;
+    constexpr std::array<uint8_t, 4> kZero{};
+    uint32_t crc = crc32c(~0U, packet.first(kField));
+    crc = crc32c(crc, kZero);
+    crc = ~crc32c(crc, packet.subspan(kSctpHeader));
+    return load_be32(&packet[kField]) == __builtin_bswap32(crc);
 }
 
 }  // namespace
@@ -94,9 +112,9 @@ bool read_spi(uint8_t protocol, std::span<const uint8_t> upper, uint32_t& spi) n
             return true;
         case ip_protocol::kGre: {
             if (upper.size() < kGreMinimum) return false;
-            const bool enhanced = (upper[1] & 7) == 1 && load_be16(&upper[2]) == kGrePpp;
-            if (!enhanced) return true;
-            if (upper.size() < kEnhancedGre) return false;
+            if ((upper[1] & 7) != 1) return true;
+            // Version 1 carries PPP and nothing else (RFC 2637 4.1).
+            if (upper.size() < kEnhancedGre || load_be16(&upper[2]) != kGrePpp) return false;
             spi = load_be16(&upper[6]);
             return true;
         }
@@ -130,6 +148,11 @@ DropReason parse_transport(std::span<const uint8_t> packet, const ParseOptions& 
         case ip_protocol::kIcmpv6:
             reason = parse_icmp(upper, options, headers);
             break;
+        case ip_protocol::kSctp:
+            reason = parse_other(upper, headers);
+            if (reason != DropReason::None || l4_checksum_good || !options.verify_checksums)
+                return reason;
+            return is_crc_good(upper) ? DropReason::None : DropReason::L4Checksum;
         default:
             return parse_other(upper, headers);
     }

@@ -5,11 +5,19 @@
 #include "packet/ipv4.h"
 #include "packet/ipv6.h"
 
+#include <array>
 #include <cstring>
 
 namespace ravelin {
 
 bool has_unfinished_checksum(std::span<const uint8_t> frame, const Headers& headers) noexcept {
+    if (headers.protocol == ip_protocol::kSctp) {
+        // Linux leaves the CRC as zero for a card that offers NETIF_F_SCTP_CRC, as veth does.
+        const size_t crc = headers.l4_offset + size_t{8};
+        constexpr std::array<uint8_t, 4> kZero{};
+        return crc + kZero.size() <= frame.size() &&
+               std::memcmp(frame.data() + crc, kZero.data(), kZero.size()) == 0;
+    }
     const bool tcp = headers.protocol == ip_protocol::kTcp;
     if (!tcp && headers.protocol != ip_protocol::kUdp) return false;
     const size_t field = headers.l4_offset + (tcp ? size_t{16} : size_t{6});

@@ -36,6 +36,7 @@ void parse_icmp_error(Packet& packet, const FlowExtractor& extractor, uint8_t wi
     if (reason != DropReason::None) return drop_invalid(packet, reason);
     error.quoted.outer_vlan = packet.headers.outer_vlan;
     error.quoted.inner_vlan = packet.headers.inner_vlan;
+    if (options.ipsec_by_spi) identify_by_spi(error.quoted);
     extractor.extract(error.quoted, l3.data() + error.quoted_offset, wire, packet.id);
     packet.quoted_sequence = error.tcp_sequence;
     packet.is_icmp_error = true;
@@ -43,7 +44,7 @@ void parse_icmp_error(Packet& packet, const FlowExtractor& extractor, uint8_t wi
 
 void parse_ip(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
               const TrackingOptions& options) noexcept {
-    const Headers& headers = packet.headers;
+    Headers& headers = packet.headers;
     if (headers.is_fragment) [[unlikely]] {
         packet.id.steering_hash = extractor.steering_hash(headers, l3_of(packet));
         packet.action = Action::Fragment;
@@ -58,6 +59,7 @@ void parse_ip(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
         if (is_icmp_error(headers.family, headers.icmp_type))
             return parse_icmp_error(packet, extractor, wire, options);
     }
+    if (options.ipsec_by_spi) identify_by_spi(headers);
     extractor.extract(headers, l3_of(packet), wire, packet.id);
 }
 

@@ -51,6 +51,17 @@ inline Bytes address_bytes(std::string_view text) {
     return out;
 }
 
+/// CRC32c bit by bit (RFC 9260 appendix A), as SCTP writes it: lowest byte first.
+inline uint32_t sctp_checksum(std::span<const uint8_t> bytes) {
+    uint32_t crc = ~0U;
+    for (const uint8_t byte : bytes) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; ++bit)
+            crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82f63b78U : crc >> 1;
+    }
+    return __builtin_bswap32(~crc);
+}
+
 /// The plain loop of RFC 1071 4.1.
 inline uint16_t internet_checksum(std::span<const uint8_t> bytes) {
     uint32_t sum = 0;

@@ -142,6 +142,8 @@ class Lab {
             uint64_t gauges = 0;
             for (const Counter& gauge : c.tcp_entries)
                 gauges += gauge.value();
+            for (const Counter& gauge : c.sctp_entries)
+                gauges += gauge.value();
             for (const auto& protocol : c.other_entries)
                 for (const Counter& gauge : protocol)
                     gauges += gauge.value();

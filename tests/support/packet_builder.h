@@ -153,9 +153,25 @@ class PacketBuilder {
     PacketBuilder& sctp(uint16_t from, uint16_t to) {
         return start(ip_protocol::kSctp, 12, from, to);
     }
+    /// SCTP's verification tag.
+    PacketBuilder& tag(uint32_t value) { return set32(4, value); }
+    /// Adds an SCTP chunk (RFC 9260 3.2), padded; `length` instead of the true one.
+    PacketBuilder& chunk(uint8_t type, const Bytes& body = {}, uint8_t flags = 0,
+                         std::optional<uint16_t> length = {}) {
+        payload_.insert(payload_.end(), {type, flags});
+        append16(payload_, length.value_or(static_cast<uint16_t>(4 + body.size())));
+        append(payload_, padded(body, 4));
+        return *this;
+    }
+    /// INIT (1) or INIT ACK (2) with the tag that the other side is to use.
+    PacketBuilder& sctp_init(uint8_t type, uint32_t initiate_tag) {
+        Bytes body(16);
+        put32(body, 0, initiate_tag);
+        return chunk(type, body);
+    }
     /// Any other protocol, nothing but the payload.
     PacketBuilder& protocol(uint8_t number) { return start(number, 0, 0, 0); }
-    /// Instead of the right one; 0 for "no UDP checksum".
+    /// Instead of the right one; 0 for "no UDP checksum". SCTP: a mask over the right one.
     PacketBuilder& l4_checksum(uint16_t value) { return assign(l4_checksum_, value); }
 
     PacketBuilder& payload(std::string_view text) {
@@ -271,6 +287,8 @@ class PacketBuilder {
         if (protocol_ == ip_protocol::kUdp && !l4_.empty()) {
             put16(out, 4, udp_length_.value_or(static_cast<uint16_t>(out.size())));
         }
+        if (protocol_ == ip_protocol::kSctp && out.size() >= 12)
+            put32(out, 8, sctp_checksum(out) ^ l4_checksum_.value_or(0));
         const size_t at = l4_.empty() ? 0 : checksum_offset(protocol_);
         if (at == 0) return out;
         // A UDP trailer isn't covered.

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel's own conntrack is the reference: same frames, same lines."""
 
-from scapy.all import (ESP, GRE, ICMP, IP, UDP, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6)
+from scapy.all import (ESP, GRE, ICMP, IP, SCTP, UDP, ICMPv6EchoReply, ICMPv6EchoRequest, IPv6,
+                       SCTPChunkAbort, SCTPChunkCookieAck, SCTPChunkCookieEcho, SCTPChunkData,
+                       SCTPChunkHeartbeatAck, SCTPChunkHeartbeatReq, SCTPChunkInit,
+                       SCTPChunkInitAck, SCTPChunkShutdown, SCTPChunkShutdownAck,
+                       SCTPChunkShutdownComplete)
 
 from lab import conntrack
 from lab.frames import Ends, ethernet, tcp_talk
@@ -67,6 +71,55 @@ def _others():
     return frames
 
 
+def _calls():
+    """GRE of PPTP: a call id in each direction, one that both use, and 0, which is no key."""
+    frames = []
+    for who, call in (("c", 7), ("c", 7), ("s", 9), ("s", 7), ("c", 0), ("s", 0)):
+        side = "outside" if who == "c" else "inside"
+        ends = {"src": A4, "dst": B4} if who == "c" else {"src": B4, "dst": A4}
+        header = bytes.fromhex("3001880b0004") + call.to_bytes(2, "big") + bytes(4)
+        frames.append((side, bytes(ethernet(side) / IP(**ends, proto=47) / (header + b"ppp."))))
+    return frames
+
+
+# Verification tags by who must send them, and what each word of a life below stands for.
+_TAGS = {"c": 0x2222, "s": 0x1111}
+_CHUNKS = {
+    "init": lambda who: SCTPChunkInit(init_tag=_TAGS["s" if who == "c" else "c"]),
+    "initack": lambda who: SCTPChunkInitAck(init_tag=_TAGS["s" if who == "c" else "c"]),
+    "echo": lambda _: SCTPChunkCookieEcho(cookie=b"cookie.."),
+    "ack": lambda _: SCTPChunkCookieAck(),
+    "data": lambda _: SCTPChunkData(data=b"data"),
+    "beat": lambda _: SCTPChunkHeartbeatReq(),
+    "beatack": lambda _: SCTPChunkHeartbeatAck(),
+    "shut": lambda _: SCTPChunkShutdown(cumul_tsn_ack=1),
+    "shutack": lambda _: SCTPChunkShutdownAck(),
+    "complete": lambda _: SCTPChunkShutdownComplete(),
+    "abort": lambda _: SCTPChunkAbort(),
+}
+
+
+def _associations(network, client, server):
+    """SCTP in every state that lasts long enough to be compared, and those of 3 s at the end."""
+    up = "c:init s:initack c:echo s:ack"
+    lives = ("c:init", up, f"{up} c:data s:data", f"{up} c:abort", f"{up} s:abort",
+             f"{up} c:shut s:shutack c:complete", "c:beat", "c:beat s:beatack c:data",
+             "c:init s:initack", "c:init s:initack c:echo", f"{up} c:shut", f"{up} s:shut",
+             f"{up} c:shut s:shutack")
+    frames = []
+    for i, life in enumerate(lives):
+        for word in life.split():
+            who, kind = word.split(":")
+            side = "outside" if who == "c" else "inside"
+            ends, ports = (({"src": client, "dst": server}, {"sport": 31000 + i, "dport": 7000})
+                           if who == "c" else
+                           ({"src": server, "dst": client}, {"sport": 7000, "dport": 31000 + i}))
+            frames.append((side, bytes(
+                ethernet(side) / network(**ends) /
+                SCTP(**ports, tag=0 if kind == "init" else _TAGS[who]) / _CHUNKS[kind](who))))
+    return frames
+
+
 def _kernels_lines(frames):
     """`conntrack -L` of a bridge with br_netfilter that these frames have crossed."""
     with Wire(stand_in=True) as kernel:
@@ -116,5 +169,16 @@ def kernel_says_the_same_about_icmp_esp_gre(wire):
     _compare(wire, _queries() + _others())
 
 
+def kernel_says_the_same_about_pptp(wire):
+    """`flows -o conntrack` equals `conntrack -L` byte for byte: GRE with call ids"""
+    _compare(wire, _calls())
+
+
+def kernel_says_the_same_about_sctp(wire):
+    """`flows -o conntrack` equals `conntrack -L` byte for byte: SCTP in all its states"""
+    _compare(wire, _associations(IP, A4, B4) + _associations(IPv6, A6, B6))
+
+
 ALL = (kernel_says_the_same_about_tcp, kernel_says_the_same_about_udp,
-       kernel_says_the_same_about_icmp_esp_gre)
+       kernel_says_the_same_about_icmp_esp_gre, kernel_says_the_same_about_pptp,
+       kernel_says_the_same_about_sctp)

@@ -53,6 +53,8 @@ TEST(Options, strict_has_the_values_of_the_default_profile) {
     EXPECT_TRUE(options.icmp_error_check_mtu);
     EXPECT_TRUE(options.icmp_error_ends_unanswered);
     EXPECT_FALSE(options.tcp_loose);
+    EXPECT_EQ(options.tcp_pickup, Duration{0});
+    EXPECT_TRUE(options.ipsec_by_spi);
     EXPECT_TRUE(options.tcp_rst_exact);
     EXPECT_TRUE(options.tcp_invalid_inert);
     EXPECT_FALSE(options.tcp_simultaneous_open);
@@ -77,6 +79,7 @@ TEST(Options, linux_has_the_kernels_values) {
     EXPECT_FALSE(options.icmp_error_check_mtu);
     EXPECT_FALSE(options.icmp_error_ends_unanswered);
     EXPECT_TRUE(options.tcp_loose);
+    EXPECT_FALSE(options.ipsec_by_spi);
     EXPECT_FALSE(options.tcp_rst_exact);
     EXPECT_FALSE(options.tcp_invalid_inert);
     EXPECT_TRUE(options.tcp_simultaneous_open);

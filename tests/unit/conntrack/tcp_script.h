@@ -73,7 +73,7 @@ class TcpLab {
     std::string receive(Direction direction, const TcpSegment& segment) {
         if (!open) {
             DropReason reason = DropReason::None;
-            open = TcpTracker::open(segment, options_, state, phase, reason);
+            open = TcpTracker::open(segment, options_.tcp_loose, options_, state, phase, reason);
             last = {.outcome = Outcome::Pass, .reason = reason};
             if (!open) return "refused";
             seen_reply = assured = false;
@@ -85,7 +85,10 @@ class TcpLab {
             if (last.timeout != Duration{0}) deadline_ = std::min(deadline_, now_ + last.timeout);
             return "invalid";
         }
-        if (last.outcome == Outcome::Reopen) return "reopen";
+        if (last.outcome == Outcome::Reopen) {
+            open = false;  // the next segment begins anew
+            return "reopen";
+        }
         if (last.renew) deadline_ = now_ + last.timeout;
         if (direction == Direction::Reply) seen_reply = true;
         if (last.assured) assured = true;

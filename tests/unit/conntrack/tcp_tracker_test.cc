@@ -255,7 +255,7 @@ TEST(TcpTable, only_a_syn_opens_and_a_bare_ack_if_mid_stream_pick_up_is_on) {
             DropReason reason = DropReason::None;
             const bool opened = TcpTracker::open(
                 {.sequence = 7, .ack = 9, .window = 100, .flags = static_cast<uint8_t>(flags)},
-                options, state, phase, reason);
+                loose, options, state, phase, reason);
             if (kind == "syn" || (kind == "ack" && loose)) {
                 EXPECT_TRUE(opened);
                 EXPECT_EQ(phase, kind == "syn" ? TcpPhase::SynSent : TcpPhase::Established);
@@ -686,13 +686,14 @@ TEST(TcpReset, an_exact_reset_closes_in_every_phase_and_direction) {
     }
 }
 
-TEST(TcpReset, a_picked_up_connection_is_not_closed_before_both_sides_were_heard) {
+TEST(TcpReset, a_picked_up_connection_is_not_closed_before_both_sides_are_in_step) {
     TrackingOptions options = TrackingOptions::strict();
     options.tcp_loose = true;
     TcpLab lab{options, 1000, 2000};
     lab.play({"> P. 1 ack 1 len 10 | pass ESTABLISHED 300", "wait 5 | ESTABLISHED 295",
               "> R 11 | keep ESTABLISHED 295", "< R 1 | keep ESTABLISHED 295",
               "< R =4242 | keep ESTABLISHED 295", "< . 1 ack 11 | pass ESTABLISHED 432000",
+              "< R 1 | keep ESTABLISHED 432000", "> . 11 ack 1 | pass ESTABLISHED 432000",
               "< R 5000 | keep ESTABLISHED 432000", "< R 1 | pass CLOSE 10"});
 }
 

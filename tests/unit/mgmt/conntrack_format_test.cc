@@ -117,7 +117,25 @@ TEST(ConntrackFormat, the_time_of_an_event_is_the_wall_clocks) {
     EXPECT_TRUE(line.starts_with("[1700000003.000042]\t[DESTROY] icmp     1 src=")) << line;
 }
 
+TEST(ConntrackFormat, a_call_of_pptp_has_its_id_as_key_as_a_kernel_without_the_helper_prints_it) {
+    Family family{};
+    FlowRecord flow;
+    flow.family = Family::Ipv4;
+    flow.protocol = ip_protocol::kGre;
+    flow.source = test::address("203.0.113.5", family);
+    flow.destination = test::address("203.0.113.77", family);
+    flow.destination_port = 0x1f;
+    flow.packets = {2, 0};
+    flow.bytes = {72, 0};
+    flow.remaining = 29s;
+    EXPECT_EQ(conntrack_line(flow),
+              "gre      47 29 src=203.0.113.5 dst=203.0.113.77 srckey=0x0 dstkey=0x1f packets=2 "
+              "bytes=72 [UNREPLIED] src=203.0.113.77 dst=203.0.113.5 srckey=0x1f dstkey=0x0 "
+              "packets=0 bytes=0 mark=0 use=1\n");
+}
+
 TEST(ConntrackFormat, a_state_out_of_range_prints_as_NONE) {
+    EXPECT_EQ(sctp_state_word(255), "NONE");
     EXPECT_EQ(tcp_state_word(255), "NONE");
     FlowRecord flow;
     flow.protocol = ip_protocol::kSctp;

@@ -47,6 +47,8 @@ TEST(FlowFilter, selects_what_conntrack_would) {
         {R"({"sport":"33901-33903","protocol":"tcp"})", 3},
         {R"({"state":"ESTABLISHED"})", 1},
         {R"({"state":"syn_sent"})", 2},
+        {R"({"state":"closed"})", 1},
+        {R"({"state":"heartbeat_sent"})", 0},
         {R"({"assured":true})", 8},
         {R"({"unreplied":true})", 15},
         {R"({"unreplied":false})", 30},
@@ -102,8 +104,10 @@ TEST(FlowFilter, a_wrong_filter_says_what_was_expected) {
         {R"({"sport":"65536"})",
          "filter sport: \"65536\" is not a port or a range of ports (1194, 1000-2000)"},
         {R"({"state":"OPEN"})",
-         "filter state: \"OPEN\" is not a TCP state (SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, "
-         "CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2)"},
+         "filter state: \"OPEN\" is not a state of TCP (SYN_SENT, SYN_RECV, ESTABLISHED, "
+         "FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2) or SCTP (CLOSED, "
+         "COOKIE_WAIT, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_SENT, SHUTDOWN_RECD, "
+         "SHUTDOWN_ACK_SENT, HEARTBEAT_SENT)"},
         {R"({"assured":"yes"})", "filter assured: \"yes\" is not true or false"},
         {R"({"family":"inet"})", "filter family: \"inet\" is not ipv4 or ipv6"},
         {R"({"wire":"dmz"})", "filter wire: \"dmz\" is not a configured wire"},

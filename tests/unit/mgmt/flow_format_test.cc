@@ -37,6 +37,26 @@ TEST(FlowFormat, json_says_everything_about_a_flow) {
               R"("rule":"allow-vpn","vlan":[100],"worker":0})");
 }
 
+TEST(FlowFormat, an_spi_that_is_a_connection_is_told_for_its_own_direction) {
+    FlowRecord flow = test::udp_flow(1);
+    flow.protocol = ip_protocol::kEsp;
+    flow.source_port = 0x0011;
+    flow.destination_port = 0x22ff;
+    const json object = json::parse(flow_json(flow));
+    EXPECT_EQ(object["original"]["spi"], "0x001122ff");
+    EXPECT_FALSE(object["reply"].contains("spi"));
+    EXPECT_FALSE(object["original"].contains("sport"));
+    flow.source_port = flow.destination_port = 0;
+    EXPECT_EQ(flow_json(flow).find("spi"), std::string::npos);
+}
+
+TEST(FlowFormat, sctp_has_its_states) {
+    FlowRecord flow = test::udp_flow(1);
+    flow.protocol = ip_protocol::kSctp;
+    flow.state = static_cast<uint8_t>(SctpPhase::ShutdownAckSent);
+    EXPECT_EQ(flow_state(flow), "shutdown_ack_sent");
+}
+
 TEST(FlowFormat, every_flow_that_the_kernel_listed_is_valid_json_with_the_same_ends) {
     for (const std::string& line : test::data_lines("conntrack_list.txt")) {
         const FlowRecord flow = test::ConntrackLineReader{line}.flow();

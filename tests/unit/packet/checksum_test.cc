@@ -2,6 +2,7 @@
 #include "packet/checksum.h"
 
 #include "base/byteorder.h"
+#include "packet/crc32c.h"
 #include "support/bytes.h"
 
 #include <gtest/gtest.h>
@@ -31,6 +32,25 @@ TEST(Checksum, equals_the_plain_loop_at_every_length_and_alignment) {
                       internet_checksum(bytes))
                 << length << " bytes at " << shift;
         }
+    }
+}
+
+TEST(Crc32c, has_the_check_value_of_its_polynomial) {
+    const std::string_view digits = "123456789";
+    const Bytes bytes(digits.begin(), digits.end());
+    EXPECT_EQ(~crc32c(~0U, bytes), 0xe3069283U);
+    EXPECT_EQ(~crc32c(~0U, {}), 0U);
+}
+
+TEST(Crc32c, equals_the_bit_by_bit_loop_at_every_length_in_one_piece_or_two) {
+    std::mt19937 random{1};  // NOLINT(cert-msc51-cpp): the same on every run
+    for (size_t length = 0; length < 200; ++length) {
+        const Bytes bytes = random_bytes(random, length);
+        const uint32_t expected = __builtin_bswap32(testing::sctp_checksum(bytes));
+        ASSERT_EQ(~crc32c(~0U, bytes), expected) << length;
+        const size_t cut = length / 3;
+        const std::span<const uint8_t> all{bytes};
+        ASSERT_EQ(~crc32c(crc32c(~0U, all.first(cut)), all.subspan(cut)), expected) << length;
     }
 }
 

@@ -129,7 +129,10 @@ TEST(Parse, tells_the_spi_the_call_id_and_sctp_ports) {
     EXPECT_EQ(accepted(v4().esp(0xdeadbeef).build()).spi, 0xdeadbeefU);
     EXPECT_EQ(accepted(v4().ah(0xfeedf00d).build()).spi, 0xfeedf00dU);
     EXPECT_EQ(accepted(v6().ah(0xfeedf00d).build()).protocol, ip_protocol::kAh);
-    EXPECT_EQ(accepted(v4().pptp(4711).build()).spi, 4711U);
+    const Headers call = accepted(v4().pptp(4711).build());
+    EXPECT_EQ(call.spi, 4711U);
+    EXPECT_EQ(call.source_port, 0);
+    EXPECT_EQ(call.destination_port, 4711);
     EXPECT_EQ(accepted(v4().gre().payload(Bytes(8, 0xff)).build()).spi, 0U);
     const Headers sctp = accepted(v6().sctp(5060, 36412).build());
     EXPECT_EQ(sctp.source_port, 5060);
@@ -220,6 +223,7 @@ std::vector<OptionCase> option_cases() {
          DropReason::Ipv6RoutingHeader},
         {"tcp sum", sums, v4().tcp(1, 2, "S").l4_checksum(1).build(), DropReason::L4Checksum},
         {"udp sum", sums, v4().udp(1, 2).l4_checksum(1).build(), DropReason::L4Checksum},
+        {"sctp sum", sums, v6().sctp(1, 2).l4_checksum(1).build(), DropReason::L4Checksum},
         {"icmpv6 sum", sums, v6().icmp_echo(1, 2).l4_checksum(1).build(), DropReason::L4Checksum},
     };
 }

@@ -173,7 +173,11 @@ TEST(Quoted, cut_at_any_length_it_is_refused_below_eight_bytes_of_upper_layer_an
                 ASSERT_LE(out.headers.l4_offset, size);
                 ASSERT_EQ(out.headers.l4_length, full.headers.l4_length);
                 ASSERT_EQ(out.headers.source_port, full.headers.source_port);
-                ASSERT_EQ(out.headers.destination_port, full.headers.destination_port);
+                // Without its call id a call of PPTP is no call's (netfilter gre_pkt_to_tuple()).
+                const bool id_missing = full.headers.protocol == ip_protocol::kGre &&
+                                        size < full.headers.l4_offset + 8U;
+                ASSERT_EQ(out.headers.destination_port,
+                          id_missing ? 0 : full.headers.destination_port);
             }
         }
     }

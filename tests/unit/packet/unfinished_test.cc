@@ -26,6 +26,20 @@ Bytes left_to_the_card(Bytes frame, size_t field) {
     return frame;
 }
 
+TEST(UnfinishedChecksum, of_sctp_is_zero) {
+    const Bytes good =
+        PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").sctp(1, 2).sctp_init(1, 5).build();
+    Headers headers;
+    EXPECT_EQ(parse(good, ParseOptions{}, false, headers), DropReason::None);
+    EXPECT_FALSE(has_unfinished_checksum(good, headers));
+    Bytes unfinished = good;
+    testing::put32(unfinished, headers.l4_offset + size_t{8}, 0);
+    EXPECT_EQ(parse(unfinished, ParseOptions{}, false, headers), DropReason::L4Checksum);
+    EXPECT_TRUE(has_unfinished_checksum(unfinished, headers));
+    unfinished[headers.l4_offset + size_t{8}] ^= 1;
+    EXPECT_FALSE(has_unfinished_checksum(unfinished, headers));
+}
+
 TEST(UnfinishedChecksum, is_told_from_a_good_and_from_a_damaged_one) {
     const Bytes tcp =
         PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").tcp(1, 2, "PA").payload("hello").build();

@@ -253,16 +253,6 @@ TEST(Related, path_mtu_reports_reach_the_sender_over_both_families) {
                      CtClass::Related);
 }
 
-TEST(Generic, esp_is_tracked_by_its_addresses) {
-    Lab lab;
-    const auto esp = [](const char* from, const char* to, uint32_t spi) {
-        return PacketBuilder{}.ipv4(from, to).esp(spi).payload(Bytes(32)).build();
-    };
-    expect_forwarded(lab.pass(kInside, esp(kClient, kServer, 1)), CtClass::New);
-    expect_forwarded(lab.pass(kOutside, esp(kServer, kClient, 2)), CtClass::Established);
-    EXPECT_EQ(lab.flows()[0].remaining, 600s);
-}
-
 TEST(Untracked, neighbour_discovery_passes_without_a_connection) {
     Lab lab;
     Bytes solicitation(20);
