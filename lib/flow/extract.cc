@@ -20,9 +20,10 @@ bool is_icmp(uint8_t protocol) noexcept {
     return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
 }
 
-/// The request type that an ICMP reply answers (RFC 792, RFC 950, RFC 4443), or the type itself.
+/// The request type that an ICMP reply answers (RFC 792, RFC 950, RFC 4443, RFC 4620), or the type
+/// itself.
 uint8_t request_type(Family family, uint8_t type) noexcept {
-    if (family == Family::Ipv6) return type == 129 ? 128 : type;
+    if (family == Family::Ipv6) return type == 129 || type == 140 ? type - 1 : type;
     switch (type) {
         case 0:
             return 8;

@@ -58,8 +58,9 @@ DropReason parse_quoted(std::span<const uint8_t> quote, Family family, const Quo
 /// 4620): v4 0, 8, 13 to 18; v6 128, 129, 139, 140.
 [[nodiscard]] bool is_icmp_query(Family family, uint8_t type) noexcept;
 
-/// True for neighbour discovery and MLD, which are never tracked: v6 130 to 136 and 143, and
-/// redirect (137) is an error in disguise and not among them. The hop limit is checked by parse().
+/// True for neighbour discovery, MLD and multicast router discovery (RFC 4286), which are never
+/// tracked: v6 130 to 136, 143, 151 and 152. Redirect (137) is an error in disguise and not among
+/// them. The hop limit is checked by parse().
 [[nodiscard]] bool is_untracked_icmp(Family family, uint8_t type) noexcept;
 
 }  // namespace ravelin

@@ -171,7 +171,8 @@ bool is_icmp_query(Family family, uint8_t type) noexcept {
 }
 
 bool is_untracked_icmp(Family family, uint8_t type) noexcept {
-    return family == Family::Ipv6 && ((type >= 130 && type <= 136) || type == 143);
+    return family == Family::Ipv6 &&
+           ((type >= 130 && type <= 136) || type == 143 || type == 151 || type == 152);
 }
 
 }  // namespace ravelin

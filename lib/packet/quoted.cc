@@ -97,10 +97,11 @@ bool read_upper(std::span<const uint8_t> upper, const QuoteOptions& options, Hea
                               ? 0
                               : std::min<size_t>(options.minimum_l4_bytes, headers.l4_length);
     if (upper.size() < wanted) return false;
-    static_cast<void>(read_spi(headers.protocol, upper, headers.spi));
-    if (headers.protocol == ip_protocol::kGre)
-        headers.destination_port = static_cast<uint16_t>(headers.spi);
-    return true;
+    // What is cut may miss its SPI; GRE of version 1 without PPP isn't GRE at all (parse()).
+    const bool readable = read_spi(headers.protocol, upper, headers.spi);
+    if (headers.protocol != ip_protocol::kGre) return true;
+    headers.destination_port = static_cast<uint16_t>(headers.spi);
+    return readable || upper.size() < kQuotedBytes;
 }
 
 }  // namespace

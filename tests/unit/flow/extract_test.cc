@@ -46,6 +46,9 @@ std::vector<PairCase> pairs() {
          PacketBuilder{}.ipv4("10.0.0.2", "10.0.0.9").icmp_echo(77, 1, true).build()},
         {"echo6", PacketBuilder{}.ipv6("2001:db8::9", "2001:db8::2").icmp_echo(77, 1).build(),
          PacketBuilder{}.ipv6("2001:db8::2", "2001:db8::9").icmp_echo(77, 1, true).build()},
+        {"node_information",
+         PacketBuilder{}.ipv6("2001:db8::9", "2001:db8::2").icmp(139, 0).build(),
+         PacketBuilder{}.ipv6("2001:db8::2", "2001:db8::9").icmp(140, 0).build()},
         {"esp", PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").esp(1).payload(Bytes(16)).build(),
          PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").esp(2).payload(Bytes(16)).build()},
     };

@@ -232,6 +232,8 @@ std::vector<Case> transport_cases() {
         {"3 bytes of GRE", raw(47, 3), L4Malformed},
         {"7 bytes of enhanced GRE",
          v4().protocol(47).payload({0x20, 1, 0x88, 0x0b, 0, 0, 0}).build(), L4Malformed},
+        {"version 1 of GRE that carries no PPP",
+         v4().protocol(47).payload({0x20, 1, 8, 0, 0, 0, 0, 0}).build(), L4Malformed},
         {"11 bytes of SCTP", raw(132, 11), L4Malformed},
         {"wrong TCP sum", v4().tcp(1, 2, "S").l4_checksum(0).build(), L4Checksum},
         {"wrong UDP sum", v4().udp(1, 2).l4_checksum(1).build(), L4Checksum},

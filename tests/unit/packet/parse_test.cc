@@ -118,7 +118,8 @@ TEST(Parse, sorts_icmp_types_into_errors_untracked_and_the_rest) {
         EXPECT_EQ(is_icmp_error(Family::Ipv4, t),
                   type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
         EXPECT_EQ(is_icmp_error(Family::Ipv6, t), type < 128);
-        EXPECT_EQ(is_untracked_icmp(Family::Ipv6, t), (type >= 130 && type <= 136) || type == 143);
+        EXPECT_EQ(is_untracked_icmp(Family::Ipv6, t),
+                  (type >= 130 && type <= 136) || type == 143 || type == 151 || type == 152);
         EXPECT_FALSE(is_untracked_icmp(Family::Ipv4, t));
         EXPECT_FALSE(is_icmp_error(Family::None, t));
         EXPECT_FALSE(is_icmp_query(Family::None, t));

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "difference_tests.h"
+
+#include "support/packet_builder.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ravelin::differential {
+
+namespace {
+
+using testing::PacketBuilder;
+
+constexpr std::string_view kClient = "10.0.0.1";
+constexpr std::string_view kServer = "10.0.0.2";
+constexpr std::string_view kClient6 = "2001:db8::1";
+constexpr std::string_view kServer6 = "2001:db8::2";
+
+/// Builds a script line by line.
+class Situation {
+  public:
+    explicit Situation(std::string campaign = "default") { replay_.campaign = campaign; }
+
+    Situation& a(const testing::Bytes& frame, uint16_t datagram = 0) {
+        return add(Side::A, frame, datagram);
+    }
+    Situation& b(const testing::Bytes& frame, uint16_t datagram = 0) {
+        return add(Side::B, frame, datagram);
+    }
+    Situation& step(uint32_t seconds) {
+        replay_.steps.at(phase_++) = seconds;
+        return *this;
+    }
+    Situation& without_waiting() {
+        waiting_ = Waiting::No;
+        return *this;
+    }
+    [[nodiscard]] const Replay& replay() const { return replay_; }
+    [[nodiscard]] Waiting waiting() const { return waiting_; }
+
+  private:
+    Situation& add(Side side, const testing::Bytes& frame, uint16_t datagram) {
+        replay_.script.add({.side = side, .phase = phase_, .datagram = datagram}, frame);
+        return *this;
+    }
+
+    Replay replay_;
+    uint8_t phase_ = 0;
+    Waiting waiting_ = Waiting::Yes;
+};
+
+testing::Bytes datagram(uint16_t from, uint16_t to) {
+    return PacketBuilder{}.ipv4(kClient, kServer).udp(from, to).payload("question").build();
+}
+
+testing::Bytes answer(uint16_t from, uint16_t to) {
+    return PacketBuilder{}.ipv4(kServer, kClient).udp(from, to).payload("answer").build();
+}
+
+struct DifferenceTest {
+    std::string_view code;
+    std::string_view name;
+    std::function<Situation()> situation;
+};
+
+std::vector<DifferenceTest> difference_tests() {
+    return {
+        {"D07",
+         "virtual time makes a stream of UDP where the kernel has waited less than two seconds",
+         [] {
+             return Situation{}
+                 .a(datagram(1000, 53))
+                 .b(answer(53, 1000))
+                 .step(20)
+                 .a(datagram(1000, 53))
+                 .without_waiting();
+         }},
+        {"D08", "three entries so spread that every step leaves one that is about to end",
+         [] {
+             return Situation{}
+                 .a(datagram(1001, 53))
+                 .step(5)
+                 .a(datagram(1002, 53))
+                 .step(5)
+                 .a(datagram(1003, 53))
+                 .step(17)
+                 .a(datagram(1001, 53))
+                 .without_waiting();
+         }},
+        {"D11", "AH over IPv6 is an extension header for the kernel and a protocol here",
+         [] {
+             return Situation{}.a(PacketBuilder{}
+                                      .ipv6(kClient6, kServer6)
+                                      .ah(0x1234)
+                                      .payload("twelve bytes")
+                                      .build());
+         }},
+        {"D11", "a second hop-by-hop header is refused here",
+         [] {
+             return Situation{}.a(PacketBuilder{}
+                                      .ipv6(kClient6, kServer6)
+                                      .extension(0, {1, 4, 0, 0, 0, 0})
+                                      .extension(0, {1, 4, 0, 0, 0, 0})
+                                      .udp(1, 2)
+                                      .build());
+         }},
+        {"D12", "a datagram from a host to itself, twice",
+         [] {
+             const auto land = PacketBuilder{}.ipv4(kClient, kClient).udp(7, 7).build();
+             return Situation{}.a(land).a(land);
+         }},
+        {"D13", "a bad header checksum is dropped by the bridge and is invalid here",
+         [] {
+             return Situation{}.a(
+                 PacketBuilder{}.ipv4(kClient, kServer).ip_checksum(1).udp(1, 2).build());
+         }},
+        {"D14", "an answer with another VLAN tag",
+         [] {
+             return Situation{"vlan"}
+                 .a(PacketBuilder{}.vlan(5).ipv4(kClient, kServer).udp(1000, 53).build())
+                 .b(PacketBuilder{}.vlan(6).ipv4(kServer, kClient).udp(53, 1000).build());
+         }},
+        {"D15", "seven bytes of ESP",
+         [] {
+             return Situation{}.a(
+                 PacketBuilder{}.ipv4(kClient, kServer).esp(1).ip_length(27).build());
+         }},
+        {"D21", "padding behind a short packet",
+         [] {
+             return Situation{}.a(PacketBuilder{}.ipv4(kClient, kServer).udp(1, 2).pad(18).build());
+         }},
+        {"D22", "a UDP length four bytes below what IP says",
+         [] {
+             return Situation{}.a(PacketBuilder{}
+                                      .ipv4(kClient, kServer)
+                                      .udp(1, 2)
+                                      .udp_length(10)
+                                      .payload("surplus")
+                                      .build());
+         }},
+        {"D23", "an error that quotes a header of version 5",
+         [] {
+             testing::Bytes quoted = datagram(1000, 53);
+             quoted.at(14) = 0x55;
+             return Situation{}
+                 .a(datagram(1000, 53))
+                 .b(PacketBuilder{}
+                        .ipv4(kServer, kClient)
+                        .icmp(3, 3)
+                        .payload(testing::Bytes(quoted.begin() + 14, quoted.end()))
+                        .build());
+         }},
+        {"D24", "a reset beyond the window, with be_liberal",
+         [] {
+             const auto segment = [](std::string_view flags) {
+                 return PacketBuilder{}.ipv4(kClient, kServer).tcp(40000, 443, flags);
+             };
+             return Situation{"liberal"}
+                 .a(segment("S").seq(100).build())
+                 .b(PacketBuilder{}
+                        .ipv4(kServer, kClient)
+                        .tcp(443, 40000, "SA")
+                        .seq(500)
+                        .ack(101)
+                        .build())
+                 .a(segment("A").seq(101).ack(501).build())
+                 .a(segment("R").seq(0x40000000).build());
+         }},
+    };
+}
+
+bool passes(Session& session, const DifferenceTest& test) {
+    const Situation situation = test.situation();
+    const std::vector<Finding> findings = session.replay(situation.replay(), situation.waiting());
+    std::string problem = findings.empty() ? "no difference was found" : "";
+    for (const Finding& finding : findings) {
+        if (finding.why == nullptr) {
+            problem = finding.what;
+        } else if (finding.why->code != test.code) {
+            problem = "it shows " + std::string{finding.why->code};
+        }
+    }
+    if (problem.empty()) return true;
+    std::printf("FAILED %s, %s: %s\n", test.code.data(), test.name.data(), problem.c_str());
+    return false;
+}
+
+}  // namespace
+
+Outcome test_differences(Session& session) {
+    Outcome outcome;
+    const std::vector<DifferenceTest> tests = difference_tests();
+    for (const DifferenceTest& test : tests)
+        ++(passes(session, test) ? outcome.passed : outcome.failed);
+    for (const Difference& difference : differences()) {
+        const bool shown = std::any_of(tests.begin(), tests.end(), [&](const auto& test) {
+            return test.code == difference.code;
+        });
+        if (shown) continue;
+        std::printf("FAILED %s has no test of its own\n", difference.code.data());
+        ++outcome.failed;
+    }
+    return outcome;
+}
+
+}  // namespace ravelin::differential

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "differences.h"
+
+#include "base/byteorder.h"
+#include "frame.h"
+#include "packet/ipv6.h"
+#include "packet/parse.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ravelin::differential {
+
+bool is_tcp_reset(std::span<const uint8_t> frame) {
+    const Place at = place_of(frame);
+    return at.protocol == ip_protocol::kTcp && frame.size() > at.l4 + 13 &&
+           (frame[at.l4 + 13] & tcp_flag::kRst) != 0;
+}
+
+namespace {
+
+bool has_direction(CtClass ct_class) {
+    return ct_class == CtClass::New || ct_class == CtClass::Established ||
+           ct_class == CtClass::Related;
+}
+
+bool same_remaining(const Entry& kernel, const Entry& ravelin) {
+    // The kernel rounds down to whole seconds.
+    return ravelin.remaining > kernel.remaining - 1s && ravelin.remaining < kernel.remaining + 2s;
+}
+
+/// A stream only because virtual time has passed.
+bool is_young_stream(const EntryCase& c) {
+    if (c.kernel == nullptr || c.ravelin == nullptr || !c.real_time_is_short) return false;
+    const std::string fields = differing_fields(c);
+    return c.ravelin->original.protocol == ip_protocol::kUdp && c.ravelin->assured &&
+           (fields == "ASSURED, remaining time" || fields == "ASSURED");
+}
+
+bool same_judgement(const Verdict& a, const Verdict& b) {
+    return a.came_out && a.ct_class == b.ct_class &&
+           (!has_direction(a.ct_class) || a.direction == b.direction);
+}
+
+/// The bytes of the IP packet.
+std::span<const uint8_t> packet_of(std::span<const uint8_t> frame) {
+    return frame.subspan(std::min(frame.size(), place_of(frame).l3));
+}
+
+bool is_icmp_error_frame(const PacketCase& c, std::span<const uint8_t>& quote) {
+    const Place at = place_behind_options(c.frame);
+    const bool v6 = at.family == Family::Ipv6;
+    if (at.protocol != (v6 ? ip_protocol::kIcmpv6 : ip_protocol::kIcmp)) return false;
+    if (c.frame.size() <= at.l4 + 8) return false;
+    quote = c.frame.subspan(at.l4 + 8);
+    return is_icmp_error(at.family, c.frame[at.l4]) || (v6 && c.frame[at.l4] == 137);
+}
+
+/// The next header of an IPv6 packet, whole or quoted; 59 when it is cut or IPv4.
+uint8_t next_header(std::span<const uint8_t> ip, Family family) {
+    return family == Family::Ipv6 && ip.size() >= 40 ? ip[6] : ip_protocol::kNoNextHeader;
+}
+
+/// AH over IPv6: the kernel walks over it, here it is a protocol. Even when the two agree on the
+/// class, their entries differ.
+bool is_ipv6_ah(std::span<const uint8_t> frame) {
+    return next_header(packet_of(frame), place_of(frame).family) == ip_protocol::kAh;
+}
+
+/// Headers that only one of the two takes for extension headers, or refuses as such.
+bool is_extension_matter(const PacketCase& c) {
+    const DropReason reason = c.ravelin.reason;
+    if (reason == DropReason::Ipv6ExtensionHeader || reason == DropReason::Ipv6RoutingHeader ||
+        reason == DropReason::Ipv6Jumbogram || is_ipv6_ah(c.frame)) {
+        return true;
+    }
+    std::span<const uint8_t> quote;
+    if (!is_icmp_error_frame(c, quote)) return false;
+    const uint8_t next = next_header(quote, place_of(c.frame).family);
+    return next == ip_protocol::kAh ||
+           (next != ip_protocol::kNoNextHeader && is_extension_header(next) &&
+            reason == DropReason::IcmpErrorMalformed);
+}
+
+/// ESP, AH or GRE that ends within its header, which the generic tracker doesn't read.
+bool is_short_header(const PacketCase& c) {
+    const uint8_t protocol = place_of(c.frame).protocol;
+    const bool known = protocol == ip_protocol::kEsp || protocol == ip_protocol::kAh ||
+                       protocol == ip_protocol::kGre;
+    return known && c.ravelin.reason == DropReason::L4Malformed && c.kernel.came_out &&
+           (c.kernel.ct_class == CtClass::New || c.kernel.ct_class == CtClass::Established);
+}
+
+bool is_land(const PacketCase& c) {
+    const Place at = place_of(c.frame);
+    return c.frame.size() >= at.l4 && source_of(c.frame, at) == destination_of(c.frame, at) &&
+           c.ravelin.ct_class == CtClass::New && c.kernel.ct_class == CtClass::Established;
+}
+
+bool is_dropped_before(const PacketCase& c) {
+    return !c.kernel.came_out && !c.ravelin.came_out && c.ravelin.reason < DropReason::L4Malformed;
+}
+
+bool is_udp_with_surplus(const PacketCase& c) {
+    const Place at = place_of(c.frame);
+    if (at.protocol != ip_protocol::kUdp || c.frame.size() < at.l4 + 8) return false;
+    const std::span<const uint8_t> ip = packet_of(c.frame);
+    const size_t length = at.family == Family::Ipv6 ? 40U + load_be16(&ip[4]) : load_be16(&ip[2]);
+    const size_t header = at.l4 - at.l3;
+    const size_t datagram = load_be16(&c.frame[at.l4 + 4]);
+    if (length < header || datagram >= length - header) return false;
+    return (c.kernel.ct_class == CtClass::Invalid) != (c.ravelin.reason == DropReason::L4Checksum);
+}
+
+bool is_quoted_version(const PacketCase& c) {
+    std::span<const uint8_t> quote;
+    if (!is_icmp_error_frame(c, quote)) return false;
+    const bool v6 = place_of(c.frame).family == Family::Ipv6;
+    return c.kernel.ct_class == CtClass::Related &&
+           c.ravelin.reason == DropReason::IcmpErrorMalformed &&
+           (quote[0] >> 4 != (v6 ? 6 : 4) || (!v6 && (quote[0] & 0xf) < 5));
+}
+
+/// What follows shows it, too: for the kernel the connection is closed or gone.
+bool is_forgiven_reset(const PacketCase& c) {
+    if (!c.campaign.tracking.tcp_be_liberal || !c.after_reset) return false;
+    std::span<const uint8_t> quote;
+    return place_behind_options(c.frame).protocol == ip_protocol::kTcp ||
+           is_icmp_error_frame(c, quote);
+}
+
+/// Both let it through, but only for the kernel it closes.
+bool was_forgiven_reset(const EntryCase& c) {
+    const Entry& entry = c.ravelin != nullptr ? *c.ravelin : *c.kernel;
+    return c.campaign.tracking.tcp_be_liberal && c.after_reset &&
+           entry.original.protocol == ip_protocol::kTcp;
+}
+
+bool is_trimmed(const PacketCase& c) {
+    return c.kernel.trimmed && !c.kernel.altered && same_judgement(c.kernel, c.ravelin);
+}
+
+constexpr std::array<Difference, 11> kDifferences{{
+    {.code = "D07",
+     .reason = "the kernel calls UDP a stream after two seconds that can't be stepped over",
+     .entry = is_young_stream},
+    {.code = "D08",
+     .reason = "an entry ends too close to a step: seconds there, ticks of 10 ms here"},
+    {.code = "D11",
+     .reason = "IPv6 extension headers: their number and order are bounded, AH is a protocol",
+     .packet = is_extension_matter},
+    {.code = "D12",
+     .reason = "source and destination are one: the kernel takes the second packet for an answer",
+     .packet = is_land},
+    {.code = "D13",
+     .reason = "the bridge drops a broken IP header before connection tracking sees it",
+     .packet = is_dropped_before,
+     .harmless = true},
+    {.code = "D14",
+     .reason = "a VLAN tag is part of the key here, the kernel's has none",
+     .packet = [](const PacketCase& c) { return c.retagged; },
+     .entry = [](const EntryCase& c) { return c.retagged; }},
+    {.code = "D15",
+     .reason = "ESP, AH and GRE that end within their header are no packets of theirs",
+     .packet = is_short_header},
+    {.code = "D21",
+     .reason = "the bridge cuts off what follows the IP packet; here bytes leave as they came",
+     .packet = is_trimmed,
+     .harmless = true},
+    {.code = "D22",
+     .reason = "UDP shorter than its IP packet: RFC 768 sums the datagram, the kernel all of it",
+     .packet = is_udp_with_surplus},
+    {.code = "D23",
+     .reason =
+         "the kernel looks neither at the version nor at a small length of a quoted IP header",
+     .packet = is_quoted_version,
+     .harmless = true},
+    {.code = "D24",
+     .reason = "be_liberal: the kernel forgives an RST, too (threats T21); here it never is",
+     .packet = is_forgiven_reset,
+     .entry = was_forgiven_reset},
+}};
+
+}  // namespace
+
+std::span<const Difference> differences() {
+    return kDifferences;
+}
+
+size_t index_of(const Difference& difference) {
+    return static_cast<size_t>(&difference - kDifferences.data());
+}
+
+const Difference& near_its_end() {
+    return kDifferences[1];
+}
+
+bool agree(const PacketCase& c) {
+    return !c.kernel.altered && !c.kernel.trimmed && same_judgement(c.kernel, c.ravelin) &&
+           !is_ipv6_ah(c.frame);
+}
+
+bool agree(const EntryCase& c) {
+    return differing_fields(c).empty();
+}
+
+std::string differing_fields(const EntryCase& c) {
+    if (c.kernel == nullptr) return "being there: Ravelin's only";
+    if (c.ravelin == nullptr) return "being there: the kernel's only";
+    const Entry& a = *c.kernel;
+    const Entry& b = *c.ravelin;
+    std::string fields;
+    const auto compare = [&](bool same, const char* name) {
+        if (!same) fields.append(fields.empty() ? "" : ", ").append(name);
+    };
+    compare(a.reply == b.reply, "reply tuple");
+    compare(a.tcp_state == b.tcp_state, "state");
+    compare(a.seen_reply == b.seen_reply, "SEEN_REPLY");
+    compare(a.assured == b.assured, "ASSURED");
+    compare(a.packets == b.packets, "packets");
+    compare(a.bytes == b.bytes, "bytes");
+    compare(same_remaining(a, b), "remaining time");
+    return fields;
+}
+
+const Difference* explain(const PacketCase& packet) {
+    for (const Difference& difference : kDifferences)
+        if (difference.packet != nullptr && difference.packet(packet)) return &difference;
+    return nullptr;
+}
+
+const Difference* explain(const EntryCase& entry) {
+    for (const Difference& difference : kDifferences)
+        if (difference.entry != nullptr && difference.entry(entry)) return &difference;
+    return nullptr;
+}
+
+}  // namespace ravelin::differential

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "campaign.h"
+#include "conntrack_socket.h"
+#include "namespaces.h"
+#include "packet_port.h"
+#include "verdict.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ravelin::differential {
+
+/// A frame on its way, and what both made of it.
+struct Passage {
+    std::span<uint8_t> bytes{};
+    Side side = Side::A;
+    bool is_fragment = false;
+    Verdict kernel{};
+    Verdict ravelin{};
+};
+
+/// The kernel of this machine as the oracle: what goes in at one end, what comes out at the other,
+/// with the class written into DSCP.
+class Kernel {
+  public:
+    /// Most frames between two fences: fewer than the kernel's backlog takes.
+    static constexpr size_t kWindow = 256;
+
+    Kernel();
+
+    void configure(const Campaign& campaign);
+
+    /// Sends passages[i] for each i of `chosen`, all from one side and at most kWindow, and then a
+    /// fence; what has not come out when the fence does never will, or is held. Fragments may come
+    /// out with a later call.
+    void exchange(std::span<Passage> passages, std::span<const uint32_t> chosen);
+
+    [[nodiscard]] ConntrackSocket& table() noexcept { return table_; }
+
+  private:
+    void take(std::span<Passage> passages, std::span<const uint8_t> frame);
+    PacketPort& port(Side side) { return *ports_[static_cast<size_t>(side)]; }
+
+    Namespaces namespaces_;
+    std::array<std::unique_ptr<PacketPort>, 2> ports_;
+    ConntrackSocket table_;
+};
+
+}  // namespace ravelin::differential

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "session.h"
+
+#include "minimise.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace ravelin::differential {
+
+namespace {
+
+constexpr uint32_t kCapacity = 1U << 17;
+constexpr std::array<uint32_t, 10> kSteps{1, 5, 20, 28, 40, 70, 118, 130, 305, 3600};
+
+/// Only UDP asks how much real time has passed.
+bool has_udp(const Script& script) {
+    return std::any_of(script.events.begin(), script.events.end(), [&](const Event& event) {
+        const std::span<const uint8_t> frame = script.frame(event);
+        return frame.size() > 40 && place_of(frame).protocol == ip_protocol::kUdp;
+    });
+}
+
+}  // namespace
+
+void Tally::add(const Tally& other) noexcept {
+    sequences += other.sequences;
+    packets += other.packets;
+    unexplained += other.unexplained;
+    for (size_t i = 0; i < differences.size(); ++i)
+        differences[i] += other.differences[i];
+    coverage.add(other.coverage);
+}
+
+Session::Session(Tally& tally)
+    : tally_{tally}, appliance_{kCapacity}, duel_{kernel_, appliance_, tally_.coverage} {}
+
+void Session::run(const Task& task) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (uint64_t batch = task.first; task.sequences == 0 || batch * task.batch < task.sequences;
+         batch += task.stride) {
+        if (task.limit.count() != 0 && std::chrono::steady_clock::now() - begun > task.limit) break;
+        run_batch(task, batch);
+    }
+    tell_kinds();
+}
+
+void Session::run_batch(const Task& task, uint64_t batch) {
+    const std::span<const Campaign> all = campaigns();
+    // The first takes every other batch.
+    const Campaign& campaign = batch % 2 == 0 ? all[0] : all[1 + batch / 2 % (all.size() - 1)];
+    Random random{task.seed ^ (batch * 0x2545f4914f6cdd1d + 7)};
+    Steps steps;
+    for (uint32_t& step : steps)
+        step = random.pick(kSteps);
+    const uint64_t first = batch * task.batch;
+    const uint64_t count =
+        task.sequences == 0 ? task.batch : std::min<uint64_t>(task.batch, task.sequences - first);
+    // The kernel may still hold fragments of the addresses' last use.
+    const auto block = static_cast<uint32_t>((batch % 64) << 16);
+    Generator generator{task.seed, task.fragments};
+    scripts_.resize(count);
+    for (uint32_t i = 0; i < count; ++i)
+        generator.generate(first + i, block + i, campaign, scripts_[i]);
+
+    const uint64_t before = duel_.packets();
+    const std::vector<Finding> findings = duel_.run(campaign, scripts_, steps);
+    tally_.packets += duel_.packets() - before;
+    tally_.sequences += count;
+    std::vector<std::pair<Finding, Replay>> failures;
+    for (const Finding& finding : findings) {
+        if (finding.why != nullptr) {
+            ++tally_.differences[index_of(*finding.why)];
+            continue;
+        }
+        ++tally_.unexplained;
+        if (++kinds_[finding.kind] == 1)
+            failures.emplace_back(
+                finding, Replay{scripts_[finding.script], steps, std::string{campaign.name}});
+    }
+    // Only now: looking at them reuses what the batch used.
+    for (const auto& [finding, replay] : failures)
+        fail(task, replay, finding, first + finding.script);
+}
+
+std::vector<Finding> Session::replay(const Replay& replay, Waiting waiting) {
+    scripts_.assign(1, replay.script);
+    Steps steps = replay.steps;
+    return duel_.run(campaign_named(replay.campaign), scripts_, steps, waiting);
+}
+
+void Session::fail(const Task& task, const Replay& found, const Finding& finding, uint64_t index) {
+    std::string text = "UNEXPLAINED in sequence " + std::to_string(index) + " of seed " +
+                       std::to_string(task.seed) + ": " + finding.kind + "\n  " + finding.what +
+                       "\n";
+    if (kinds_.size() <= task.minimised) {
+        const Minimised small = minimise(found, [this](const Replay& candidate) {
+            const Waiting waiting = has_udp(candidate.script) ? Waiting::Yes : Waiting::No;
+            for (const Finding& each : replay(candidate, waiting))
+                if (each.why == nullptr) return each.kind + "\n  " + each.what;
+            return std::string{};
+        });
+        std::filesystem::create_directories(task.output);
+        const std::string name = task.output + "/seed-" + std::to_string(task.seed) + "-sequence-" +
+                                 std::to_string(index);
+        std::ofstream{name + ".script"} << to_text(small.replay);
+        write_capture(small.replay, name + ".pcap");
+        text += small.reproduced ? "alone and made small: " + small.what + "\n"
+                                 : "alone it doesn't come back; the whole sequence:\n";
+        text += to_text(small.replay);
+        text += "  " + name + ".script (differential --replay), " + name + ".pcap\n";
+    }
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+}
+
+void Session::tell_kinds() const {
+    for (const auto& [kind, count] : kinds_)
+        std::printf("%8llu x %s\n", static_cast<unsigned long long>(count), kind.c_str());
+    std::fflush(stdout);
+}
+
+}  // namespace ravelin::differential
