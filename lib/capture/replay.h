@@ -3,6 +3,7 @@
 
 #include "base/keyed_hash.h"
 #include "capture/merge.h"
+#include "conntrack/fragments.h"
 #include "conntrack/record.h"
 #include "pipeline/io.h"
 #include "pipeline/link.h"

@@ -58,8 +58,8 @@ struct Headers {
     uint16_t source_port = 0;       ///< TCP, UDP, SCTP; ICMP query: the identifier
     uint16_t destination_port = 0;  ///< TCP, UDP, SCTP; ICMP query: type << 8 | code as on the
                                     ///< wire; GRE version 1: call id
-    uint8_t tcp_flags = 0;  ///< TCP only
-    uint8_t icmp_type = 0;  ///< ICMP and ICMPv6 only
+    uint8_t tcp_flags = 0;          ///< TCP only
+    uint8_t icmp_type = 0;          ///< ICMP and ICMPv6 only
     uint8_t icmp_code = 0;
     uint8_t ttl = 0;               ///< TTL or hop limit
     uint16_t fragment_data = 0;    ///< fragments only: first byte behind the IPv4 header, or behind
