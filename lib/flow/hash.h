@@ -78,7 +78,6 @@ class Indirection {
     [[nodiscard]] uint8_t owner(uint32_t steering_hash) const noexcept {
         return owner_[steering_hash & mask_];
     }
-    [[nodiscard]] uint32_t size() const noexcept { return mask_ + 1; }
 
   private:
     uint32_t mask_;

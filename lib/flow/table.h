@@ -66,7 +66,6 @@ class FlowTable {
     void erase(uint32_t hash, uint32_t index) noexcept;
 
     [[nodiscard]] uint32_t size() const noexcept { return size_; }
-    [[nodiscard]] uint32_t bucket_count() const noexcept { return bucket_count_; }
     [[nodiscard]] size_t memory_bytes() const noexcept { return buckets_.bytes(); }
 
   private:

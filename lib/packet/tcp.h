@@ -28,13 +28,7 @@ class Tcp {
     }
     [[nodiscard]] uint16_t source_port() const noexcept { return load_be16(&header_[0]); }
     [[nodiscard]] uint16_t destination_port() const noexcept { return load_be16(&header_[2]); }
-    [[nodiscard]] uint32_t sequence() const noexcept { return load_be32(&header_[4]); }
-    [[nodiscard]] uint32_t acknowledgement() const noexcept { return load_be32(&header_[8]); }
     [[nodiscard]] uint8_t flags() const noexcept { return header_[13]; }
-    [[nodiscard]] uint16_t window() const noexcept { return load_be16(&header_[14]); }
-    [[nodiscard]] std::span<const uint8_t> options() const noexcept {
-        return header_.subspan(kMinimumLength);
-    }
 
   private:
     explicit Tcp(std::span<const uint8_t> header) noexcept : header_{header} {}

@@ -49,6 +49,12 @@ std::vector<PairCase> pairs() {
         {"node_information",
          PacketBuilder{}.ipv6("2001:db8::9", "2001:db8::2").icmp(139, 0).build(),
          PacketBuilder{}.ipv6("2001:db8::2", "2001:db8::9").icmp(140, 0).build()},
+        {"timestamp", PacketBuilder{}.ipv4("10.0.0.9", "10.0.0.2").icmp(13, 0, 77).build(),
+         PacketBuilder{}.ipv4("10.0.0.2", "10.0.0.9").icmp(14, 0, 77).build()},
+        {"information", PacketBuilder{}.ipv4("10.0.0.9", "10.0.0.2").icmp(15, 0, 77).build(),
+         PacketBuilder{}.ipv4("10.0.0.2", "10.0.0.9").icmp(16, 0, 77).build()},
+        {"address_mask", PacketBuilder{}.ipv4("10.0.0.9", "10.0.0.2").icmp(17, 0, 77).build(),
+         PacketBuilder{}.ipv4("10.0.0.2", "10.0.0.9").icmp(18, 0, 77).build()},
         {"esp", PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").esp(1).payload(Bytes(16)).build(),
          PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").esp(2).payload(Bytes(16)).build()},
     };

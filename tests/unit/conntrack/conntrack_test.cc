@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conntrack/conntrack.h"
+
+#include "packet/parse.h"
+#include "support/packet_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ravelin {
+namespace {
+
+using testing::Bytes;
+using testing::PacketBuilder;
+
+constexpr uint32_t kHash = 0x12345678;
+
+/// Conntrack without a pipeline around it. Identities are made up, so that hashes collide at will.
+class ConntrackTest : public ::testing::Test {
+  protected:
+    explicit ConntrackTest(uint32_t capacity = 1000) : capacity_{capacity} {
+        const DropReason reason = parse(frame_, ParseOptions{}, false, headers_);
+        EXPECT_EQ(reason, DropReason::None);
+    }
+
+    /// A UDP flow from 10.0.0.1:`port`.
+    static FlowId udp(uint16_t port, uint32_t hash = kHash) {
+        FlowId id;
+        id.key.family = Family::Ipv4;
+        id.key.protocol = ip_protocol::kUdp;
+        id.key.addresses = {10, 0, 0, 1, 192, 0, 2, 1};
+        id.key.low_port = port;
+        id.key.high_port = 443;
+        id.hash = hash;
+        return id;
+    }
+    /// A UDP flow over IPv6, whose key says nothing of its addresses' last byte.
+    static FlowId udp6(uint8_t last_byte) {
+        FlowId id = udp(7);
+        id.key.family = Family::Ipv6;
+        id.ipv6.low[15] = last_byte;
+        return id;
+    }
+    static FlowId answer(FlowId id) {
+        id.swapped = !id.swapped;
+        return id;
+    }
+    [[nodiscard]] const uint8_t* l4() const { return frame_.data() + headers_.l4_offset; }
+
+    Opened open(const FlowId& id) {
+        return conntrack_.open(headers_, id, l4(), Opening{}, options_, now_);
+    }
+    Tracked track(const FlowId& id) {
+        conntrack_.prefetch_bucket(id);
+        return conntrack_.track(headers_, id, l4(), conntrack_.prefetch_connection(id), options_,
+                                now_);
+    }
+    std::vector<FlowRecord> flows(uint32_t budget = UINT32_MAX) {
+        std::vector<FlowRecord> out(capacity_);
+        uint32_t cursor = 0;
+        uint32_t written = 0;
+        EXPECT_EQ(conntrack_.dump(cursor, budget, out, written, now_), budget >= capacity_);
+        EXPECT_EQ(cursor, std::min(budget, capacity_));
+        out.resize(written);
+        return out;
+    }
+
+    uint32_t capacity_;
+    Bytes frame_ = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").udp(1, 443).payload("x").build();
+    Headers headers_;
+    TrackingOptions options_ = TrackingOptions::strict();
+    Instant now_{1h};
+    ConntrackCounters counters_;
+    Conntrack conntrack_{capacity_, HashSecret{1}, 0, counters_, EventPort{}, now_};
+};
+
+TEST_F(ConntrackTest, refuses_a_connection_when_every_bucket_on_its_way_is_full) {
+    constexpr uint16_t kRoom = FlowTable::kMaxProbes * 8;
+    for (uint16_t port = 0; port < kRoom; ++port)
+        ASSERT_EQ(open(udp(port)).reason, DropReason::None) << port;
+    EXPECT_EQ(open(udp(kRoom)).reason, DropReason::TableFull);
+    EXPECT_EQ(counters_.insert_failed_bucket.value(), 1U);
+    EXPECT_EQ(counters_.insert_failed_full.value(), 0U);
+    EXPECT_EQ(conntrack_.size(), kRoom);
+    EXPECT_EQ(conntrack_.timers(), kRoom);
+    EXPECT_EQ(flows().size(), kRoom) << "the refused one left nothing behind";
+    EXPECT_EQ(open(udp(1, ~kHash)).reason, DropReason::None) << "there is room elsewhere";
+}
+
+TEST_F(ConntrackTest, tells_connections_of_one_hash_apart_by_their_keys) {
+    open(udp(1));
+    EXPECT_FALSE(track(udp(1)).missing);
+    EXPECT_TRUE(track(udp(2)).missing);
+    FlowId protocol = udp(1);
+    protocol.key.protocol = ip_protocol::kTcp;
+    EXPECT_TRUE(conntrack_.relate(protocol, 0, Conntrack::kNone, options_, now_).missing);
+}
+
+TEST_F(ConntrackTest, tells_ipv6_connections_of_one_digest_apart_by_their_addresses) {
+    open(udp6(1));
+    EXPECT_FALSE(track(udp6(1)).missing);
+    EXPECT_TRUE(track(udp6(2)).missing);
+    open(udp6(2));
+    EXPECT_FALSE(track(udp6(2)).missing);
+    EXPECT_EQ(conntrack_.size(), 2U);
+}
+
+TEST_F(ConntrackTest, names_a_connection_only_for_who_asked) {
+    EXPECT_EQ(open(udp(1)).flow, 0U);
+    EXPECT_EQ(track(udp(1)).flow, 0U);
+    conntrack_.identify(true);
+    const uint64_t id = flows().at(0).id;
+    EXPECT_NE(id, 0U);
+    EXPECT_EQ(track(udp(1)).flow, id);
+    EXPECT_EQ(track(answer(udp(1))).flow, id);
+    EXPECT_EQ(conntrack_.relate(udp(1), 0, Conntrack::kNone, options_, now_).flow, id);
+    const uint64_t second = open(udp(2)).flow;
+    EXPECT_NE(second, 0U);
+    EXPECT_NE(second, id);
+}
+
+TEST_F(ConntrackTest, lists_nothing_that_is_past_its_deadline_though_the_wheel_is_behind) {
+    open(udp(1));
+    now_ += options_.timeouts.udp_unreplied - kTick;
+    EXPECT_EQ(flows().size(), 1U);
+    now_ += kTick;
+    EXPECT_TRUE(flows().empty());
+    EXPECT_EQ(conntrack_.size(), 1U) << "nobody has called expire()";
+    EXPECT_TRUE(track(udp(1)).missing);
+    EXPECT_EQ(conntrack_.size(), 0U) << "who looks it up ends it";
+    EXPECT_EQ(counters_.deleted[static_cast<size_t>(EndReason::Timeout)].value(), 1U);
+}
+
+TEST_F(ConntrackTest, lists_and_flushes_no_more_entries_than_it_may) {
+    for (uint16_t port = 0; port < 20; ++port)
+        open(udp(port));
+    EXPECT_EQ(flows(5).size(), 5U);
+    uint32_t cursor = 0;
+    EXPECT_FALSE(conntrack_.flush(cursor, 8, now_));
+    EXPECT_EQ(conntrack_.size(), 12U);
+    EXPECT_TRUE(conntrack_.flush(cursor, UINT32_MAX, now_));
+    EXPECT_EQ(conntrack_.size(), 0U);
+    EXPECT_EQ(counters_.deleted[static_cast<size_t>(EndReason::Operator)].value(), 20U);
+}
+
+TEST_F(ConntrackTest, takes_memory_for_every_connection_at_once) {
+    const Conntrack larger{2 * capacity_, HashSecret{1}, 0, counters_, EventPort{}, now_};
+    const size_t added = larger.memory_bytes() - conntrack_.memory_bytes();
+    EXPECT_GE(conntrack_.memory_bytes(), capacity_ * (sizeof(Connection) + sizeof(Ipv6Ends)));
+    EXPECT_GE(added, capacity_ * (sizeof(Connection) + sizeof(Ipv6Ends)));
+    EXPECT_LT(added, capacity_ * 256);
+}
+
+class ConntrackOfTwo : public ConntrackTest {
+  protected:
+    ConntrackOfTwo() : ConntrackTest{2} {}
+};
+
+TEST_F(ConntrackOfTwo, refuses_a_connection_when_no_entry_is_free) {
+    open(udp(1));
+    open(udp(2));
+    EXPECT_EQ(open(udp(3)).reason, DropReason::TableFull);
+    EXPECT_EQ(counters_.insert_failed_full.value(), 1U);
+    now_ += options_.timeouts.udp_unreplied;
+    conntrack_.expire(now_, 64);
+    EXPECT_EQ(open(udp(3)).reason, DropReason::None);
+    EXPECT_EQ(counters_.entries_peak.value(), 2U);
+    EXPECT_EQ(counters_.entries.value(), 1U);
+}
+
+/// Frames between a client and a server, as a worker hands them to Conntrack.
+class ConntrackTcp : public ::testing::Test {
+  protected:
+    static PacketBuilder segment(Direction direction, std::string_view flags, uint32_t sequence,
+                                 uint32_t ack) {
+        const bool client = direction == Direction::Original;
+        PacketBuilder builder;
+        if (client)
+            builder.ipv4("10.0.0.1", "192.0.2.1").tcp(40000, 443, flags);
+        else
+            builder.ipv4("192.0.2.1", "10.0.0.1").tcp(443, 40000, flags);
+        return builder.seq(sequence).ack(ack).window(1000);
+    }
+    Tracked pass(Direction direction, std::string_view flags, uint32_t sequence, uint32_t ack = 0) {
+        const Bytes frame = segment(direction, flags, sequence, ack).build();
+        Headers headers;
+        EXPECT_EQ(parse(frame, options_.parse, false, headers), DropReason::None);
+        FlowId id;
+        conntrack_.extractor().extract(headers, frame.data() + headers.l3_offset, 0, id);
+        const uint8_t* l4 = frame.data() + headers.l4_offset;
+        const Tracked tracked =
+            conntrack_.track(headers, id, l4, conntrack_.prefetch_connection(id), options_, now_);
+        if (tracked.missing && tracked.ct_class == CtClass::New) {
+            EXPECT_EQ(conntrack_.open(headers, id, l4, Opening{}, options_, now_).reason,
+                      DropReason::None);
+        }
+        return tracked;
+    }
+    void establish() {
+        pass(kThere, "S", 100);
+        pass(kBack, "SA", 500, 101);
+        EXPECT_EQ(pass(kThere, ".", 101, 501).ct_class, CtClass::Established);
+    }
+    FlowRecord flow() {
+        std::vector<FlowRecord> out(4);
+        uint32_t cursor = 0;
+        uint32_t written = 0;
+        conntrack_.dump(cursor, UINT32_MAX, out, written, now_);
+        EXPECT_EQ(written, 1U);
+        return out[0];
+    }
+    [[nodiscard]] uint64_t ended(EndReason reason) const {
+        return counters_.deleted[static_cast<size_t>(reason)].value();
+    }
+
+    static constexpr Direction kThere = Direction::Original;
+    static constexpr Direction kBack = Direction::Reply;
+    TrackingOptions options_ = TrackingOptions::strict();
+    Instant now_{1h};
+    ConntrackCounters counters_;
+    Conntrack conntrack_{16, HashSecret{1}, 0, counters_, EventPort{}, now_};
+};
+
+TEST_F(ConntrackTcp, a_segment_out_of_the_window_changes_nothing) {
+    establish();
+    const FlowRecord before = flow();
+    now_ += 10s;
+    const Tracked tracked = pass(kThere, "PA", 900'000, 501);
+    EXPECT_EQ(tracked.ct_class, CtClass::Invalid);
+    EXPECT_EQ(tracked.reason, DropReason::TcpWindow);
+    EXPECT_FALSE(tracked.missing);
+    EXPECT_EQ(flow().packets, before.packets);
+    EXPECT_EQ(flow().bytes, before.bytes);
+    EXPECT_EQ(flow().remaining, before.remaining - 10s);
+}
+
+TEST_F(ConntrackTcp, an_invalid_close_by_both_ends_shortens_the_time_once) {
+    options_ = TrackingOptions::linux_profile();
+    establish();
+    EXPECT_EQ(pass(kThere, "FA", 900'000, 501).ct_class, CtClass::Invalid);
+    EXPECT_EQ(flow().remaining, options_.timeouts.tcp_established);
+    EXPECT_EQ(pass(kBack, "FA", 900'000, 900'001).ct_class, CtClass::Invalid);
+    EXPECT_EQ(flow().remaining, options_.timeouts.tcp_unacknowledged);
+    now_ += 10s;
+    EXPECT_EQ(pass(kThere, "FA", 900'000, 900'001).ct_class, CtClass::Invalid);
+    EXPECT_EQ(flow().remaining, options_.timeouts.tcp_unacknowledged - 10s) << "never longer";
+    EXPECT_EQ(conntrack_.timers(), 1U);
+}
+
+TEST_F(ConntrackTcp, a_syn_on_a_closed_connection_replaces_it) {
+    establish();
+    pass(kThere, "FA", 101, 501);
+    pass(kBack, "FA", 501, 102);
+    pass(kThere, ".", 102, 502);
+    const uint64_t first = flow().id;
+    now_ += 1s;
+    const Tracked tracked = pass(kThere, "S", 70'000);
+    EXPECT_EQ(tracked.ct_class, CtClass::New);
+    EXPECT_TRUE(tracked.missing);
+    EXPECT_EQ(ended(EndReason::Replaced), 1U);
+    EXPECT_NE(flow().id, first);
+    EXPECT_EQ(flow().packets[0], 1U);
+    EXPECT_EQ(conntrack_.timers(), 1U);
+}
+
+TEST_F(ConntrackTcp, an_rst_that_answers_the_syn_ends_the_connection) {
+    pass(kThere, "S", 100);
+    EXPECT_EQ(pass(kBack, "RA", 0, 101).ct_class, CtClass::Established);
+    EXPECT_EQ(ended(EndReason::TcpReset), 1U);
+    EXPECT_EQ(conntrack_.size(), 0U);
+    EXPECT_EQ(conntrack_.timers(), 0U);
+}
+
+template <class Label>
+std::set<std::string> keywords() {
+    std::set<std::string> words;
+    for (size_t i = 0; i < static_cast<size_t>(Label::Count); ++i)
+        words.insert(keyword(static_cast<Label>(i)));
+    return words;
+}
+
+TEST(ConntrackLabels, every_one_has_a_keyword_of_its_own) {
+    EXPECT_EQ(keywords<EndReason>().size(), kEndReasonCount);
+    EXPECT_EQ(keywords<ProtocolLabel>().size(), kProtocolLabelCount);
+    EXPECT_EQ(keywords<ReplyLabel>().size(), kReplyLabelCount);
+    EXPECT_STREQ(keyword(EndReason::IcmpError), "icmp_error");
+    EXPECT_STREQ(keyword(ReplyLabel::Assured), "assured");
+}
+
+TEST(ConntrackLabels, a_protocol_without_a_label_is_other) {
+    const std::array<std::pair<uint8_t, const char*>, 10> labels{{{6, "tcp"},
+                                                                  {17, "udp"},
+                                                                  {1, "icmp"},
+                                                                  {58, "icmpv6"},
+                                                                  {50, "esp"},
+                                                                  {51, "ah"},
+                                                                  {47, "gre"},
+                                                                  {132, "sctp"},
+                                                                  {89, "other"},
+                                                                  {0, "other"}}};
+    for (const auto& [protocol, word] : labels)
+        EXPECT_STREQ(keyword(protocol_label(protocol)), word);
+}
+
+}  // namespace
+}  // namespace ravelin
