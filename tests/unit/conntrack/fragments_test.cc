@@ -119,7 +119,7 @@ TEST_P(Fragments, make_the_datagram_that_was_divided_in_whatever_order_they_come
     Bytes expected = whole(GetParam());
     if (GetParam() == Family::Ipv4) testing::set_ipv4_fragment(expected, 7, 0);
     std::array<Piece, 3> order{kFirst, kMiddle, kLast};
-    std::array<int, 3> index{0, 1, 2};
+    std::array<size_t, 3> index{0, 1, 2};
     do {
         Table table;
         EXPECT_EQ(table.add(piece(order[index[0]])).complete, FragmentTable::kNone);
