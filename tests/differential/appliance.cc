@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint8_t kOutside = 0;
 constexpr uint8_t kInside = 1;
+constexpr FragmentCapacity kFragments{.datagrams = 1U << 14, .fragments = 1U << 16};
 
 Runtime allow_all(const TrackingOptions& tracking, uint16_t generation) {
     Runtime runtime;
@@ -36,7 +37,9 @@ Entry entry_of(const FlowRecord& record) {
     copy_address(record.source, record.family, entry.original.source);
     copy_address(record.destination, record.family, entry.original.destination);
     entry.reply = inverted(entry.original);
-    entry.tcp_state = record.protocol == ip_protocol::kTcp ? record.state : 0;
+    const bool has_state =
+        record.protocol == ip_protocol::kTcp || record.protocol == ip_protocol::kSctp;
+    entry.state = has_state ? record.state : 0;
     entry.seen_reply = (record.flags & connection_flag::kSeenReply) != 0;
     entry.assured = (record.flags & connection_flag::kAssured) != 0;
     entry.packets = record.packets;
@@ -89,7 +92,7 @@ Appliance::Appliance(uint32_t capacity)
     quiescence_.enter(0);
     worker_ = std::make_unique<Worker<WindowIo, SetClock>>(
         WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                    HashSecret{11, 22, 33}},
+                    HashSecret{11, 22, 33}, kFragments},
         io_, clock_);
     worker_->shard().conntrack.identify(true);
 }
@@ -124,6 +127,7 @@ void Appliance::settle(Instant now) {
     do {
         worker_->run_once();
         remember_events();
+        io_.observed().clear();
     } while (link_.counters.expiry_lag_ticks.value() != 0);
 }
 
@@ -137,6 +141,9 @@ void Appliance::dump(std::vector<Entry>& entries, Instant now) {
 }
 
 void Appliance::flush() {
+    // What is held points into passages that are about to be forgotten.
+    worker_->drop_held();
+    io_.observed().clear();
     uint32_t cursor = 0;
     worker_->shard().conntrack.flush(cursor, UINT32_MAX, clock_.now());
     std::array<FlowEvent, 64> events;
@@ -168,6 +175,8 @@ void Appliance::remember_events() {
 }
 
 void Appliance::cover(const Packet& packet, Coverage& coverage) {
+    // A fragment carries its datagram's verdict, nothing else.
+    if (static_cast<const Passage*>(packet.frame.buffer)->is_fragment) return;
     if (!was_tracked(packet) || packet.is_icmp_error) return;
     Known& known = known_[packet.id.key];
     // It may have ended by its deadline since its last packet.

@@ -79,6 +79,15 @@ void read_counters(const nlattr* nest, uint64_t& packets, uint64_t& bytes) {
     bytes = be64toh(mnl_attr_get_u64(parts[CTA_COUNTERS_BYTES]));
 }
 
+uint8_t read_state(const nlattr* nest) {
+    const Attributes info = read_nested(nest);
+    if (info[CTA_PROTOINFO_TCP] != nullptr)
+        return mnl_attr_get_u8(read_nested(info[CTA_PROTOINFO_TCP])[CTA_PROTOINFO_TCP_STATE]);
+    if (info[CTA_PROTOINFO_SCTP] != nullptr)
+        return mnl_attr_get_u8(read_nested(info[CTA_PROTOINFO_SCTP])[CTA_PROTOINFO_SCTP_STATE]);
+    return 0;
+}
+
 Entry read_entry(const nlmsghdr* message) {
     Attributes parts{};
     mnl_attr_parse(message, sizeof(nfgenmsg), keep_attribute, &parts);
@@ -90,11 +99,7 @@ Entry read_entry(const nlmsghdr* message) {
     entry.assured = (status & IPS_ASSURED) != 0;
     if (parts[CTA_TIMEOUT] != nullptr)
         entry.remaining = std::chrono::seconds{ntohl(mnl_attr_get_u32(parts[CTA_TIMEOUT]))};
-    if (parts[CTA_PROTOINFO] != nullptr && entry.original.protocol == ip_protocol::kTcp) {
-        const Attributes info = read_nested(parts[CTA_PROTOINFO]);
-        const Attributes tcp = read_nested(info[CTA_PROTOINFO_TCP]);
-        entry.tcp_state = mnl_attr_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]);
-    }
+    if (parts[CTA_PROTOINFO] != nullptr) entry.state = read_state(parts[CTA_PROTOINFO]);
     read_counters(parts[CTA_COUNTERS_ORIG], entry.packets[0], entry.bytes[0]);
     read_counters(parts[CTA_COUNTERS_REPLY], entry.packets[1], entry.bytes[1]);
     return entry;

@@ -70,10 +70,8 @@ bool is_ipv6_ah(std::span<const uint8_t> frame) {
 /// Headers that only one of the two takes for extension headers, or refuses as such.
 bool is_extension_matter(const PacketCase& c) {
     const DropReason reason = c.ravelin.reason;
-    if (reason == DropReason::Ipv6ExtensionHeader || reason == DropReason::Ipv6RoutingHeader ||
-        reason == DropReason::Ipv6Jumbogram || is_ipv6_ah(c.frame)) {
-        return true;
-    }
+    if (reason >= DropReason::Ipv6Jumbogram && reason <= DropReason::Ipv6RoutingHeader) return true;
+    if (is_ipv6_ah(c.frame)) return true;
     std::span<const uint8_t> quote;
     if (!is_icmp_error_frame(c, quote)) return false;
     const uint8_t next = next_header(quote, place_of(c.frame).family);
@@ -214,7 +212,7 @@ std::string differing_fields(const EntryCase& c) {
         if (!same) fields.append(fields.empty() ? "" : ", ").append(name);
     };
     compare(a.reply == b.reply, "reply tuple");
-    compare(a.tcp_state == b.tcp_state, "state");
+    compare(a.state == b.state, "state");
     compare(a.seen_reply == b.seen_reply, "SEEN_REPLY");
     compare(a.assured == b.assured, "ASSURED");
     compare(a.packets == b.packets, "packets");

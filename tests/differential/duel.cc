@@ -36,7 +36,7 @@ std::string describe_entry(const Entry* entry) {
                   "IPv%d protocol %u ports %u %u state %u%s%s packets %llu/%llu bytes %llu/%llu "
                   "remaining %.2f s",
                   entry->original.family == Family::Ipv6 ? 6 : 4, entry->original.protocol,
-                  entry->original.source_port, entry->original.destination_port, entry->tcp_state,
+                  entry->original.source_port, entry->original.destination_port, entry->state,
                   entry->seen_reply ? " SEEN_REPLY" : "", entry->assured ? " ASSURED" : "",
                   static_cast<unsigned long long>(entry->packets[0]),
                   static_cast<unsigned long long>(entry->packets[1]),

@@ -67,8 +67,10 @@ void Generator::begin_talk(uint32_t block, const Campaign& campaign, Talk& talk)
         talk.envelope.protocol = icmp_of(family);
     } else if (dice < 87) {
         talk.envelope.protocol = ip_protocol::kEsp;
-    } else if (dice < 94) {
+    } else if (dice < 93) {
         talk.envelope.protocol = ip_protocol::kGre;
+    } else if (dice < 97) {
+        talk.envelope.protocol = ip_protocol::kSctp;
     } else {
         talk.envelope.protocol = random_.pick(kOtherProtocols);
     }
@@ -78,6 +80,7 @@ void Generator::begin_talk(uint32_t block, const Campaign& campaign, Talk& talk)
                                              : random_.pick(kQueryTypes);
     talk.query_code = random_.percent(90) ? 0 : static_cast<uint8_t>(random_.below(4));
     talk.spi = static_cast<uint32_t>(random_.next());
+    talk.tags = {static_cast<uint32_t>(random_.next()), static_cast<uint32_t>(random_.next())};
     static constexpr std::array<uint16_t, 6> kWindows{65535, 64240, 29200, 1000, 512, 0};
     static constexpr std::array<uint8_t, 6> kScales{0, 2, 7, 7, 14, 15};
     for (Peer& peer : talk.peers) {
@@ -113,7 +116,7 @@ void Generator::add_event(Script& script, uint8_t phase) {
         add_error(script, phase);
     } else if (dice < 92) {
         add_mutation(script, phase);
-    } else if (dice < 97 && fragments_) {
+    } else if (dice < 97) {
         add_fragments(script, phase);
     } else {
         add_stray(script, phase);
@@ -129,6 +132,8 @@ bool Generator::write_talk(Talk& talk) {
     bool from_server = random_.percent(45);
     if (talk.envelope.protocol == ip_protocol::kTcp) {
         from_server = write_tcp(talk, upper_);
+    } else if (talk.envelope.protocol == ip_protocol::kSctp) {
+        from_server = write_sctp(talk);
     } else {
         write_simple(talk, from_server);
     }
@@ -150,6 +155,16 @@ void Generator::write_query(const Talk& talk, bool from_server) {
     upper_.resize(8 + random_.below(60), 'q');
 }
 
+void Generator::write_gre(const Talk& talk, bool from_server) {
+    upper_.assign(8 + random_.below(40), 'g');
+    const bool pptp = talk.spi % 3 == 0;
+    store_be32(&upper_[0], pptp ? 0x3001880b : 0x00000800);
+    if (!pptp) return;
+    store_be16(&upper_[4], static_cast<uint16_t>(upper_.size() - 8));
+    // Each side's call has a number of its own (RFC 2637 4.1).
+    store_be16(&upper_[6], talk.ports[from_server ? 1 : 0]);
+}
+
 void Generator::write_simple(const Talk& talk, bool from_server) {
     switch (talk.envelope.protocol) {
         case ip_protocol::kUdp:
@@ -162,9 +177,7 @@ void Generator::write_simple(const Talk& talk, bool from_server) {
         case ip_protocol::kIcmpv6:
             return write_query(talk, from_server);
         case ip_protocol::kGre:
-            upper_.assign(8 + random_.below(40), 'g');
-            store_be32(&upper_[0], 0x00000800);
-            return;
+            return write_gre(talk, from_server);
         default:
             // ESP, AH and whatever: an SPI first, and for AH a length.
             upper_.assign(16 + random_.below(60), 'e');

@@ -22,7 +22,7 @@ namespace ravelin::differential {
 /// plays no part, so that it can be replayed.
 class Generator {
   public:
-    Generator(uint64_t seed, bool fragments) : seed_{seed}, fragments_{fragments} {}
+    explicit Generator(uint64_t seed) : seed_{seed} {}
 
     /// `index` chooses the sequence, `block` the addresses that it uses.
     void generate(uint64_t index, uint32_t block, const Campaign& campaign, Script& script);
@@ -45,6 +45,8 @@ class Generator {
         uint8_t query_type = 0;
         uint8_t query_code = 0;
         uint32_t spi = 0;
+        std::array<uint32_t, 2> tags{};  ///< SCTP: what each side must be sent
+        uint8_t chunk = 0;               ///< SCTP: place in the ordinary order
     };
 
     void begin_talk(uint32_t block, const Campaign& campaign, Talk& talk);
@@ -77,11 +79,15 @@ class Generator {
     /// The upper layer of everything but TCP.
     void write_simple(const Talk& talk, bool from_server);
     void write_query(const Talk& talk, bool from_server);
+    void write_gre(const Talk& talk, bool from_server);
+    // generator_sctp.cc
+    /// One packet; true if the server sends it.
+    bool write_sctp(Talk& talk);
+    uint8_t choose_chunk(Talk& talk, bool& from_server);
     [[nodiscard]] static QuotedProtocol protocol_name(uint8_t protocol);
     [[nodiscard]] Envelope envelope_between(Family family, Host from, Host to) const;
 
     uint64_t seed_;
-    bool fragments_;
     Random random_{0};
     uint32_t block_ = 0;
     uint16_t vlan_ = 0;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<std::array<uint8_t, 4>, 5> kOddAddresses{
     {{127, 0, 0, 1}, {224, 0, 0, 1}, {0, 0, 0, 0}, {255, 255, 255, 255}, {240, 0, 0, 1}}};
-constexpr std::array<uint8_t, 11> kProtocols{0, 1, 2, 6, 17, 41, 47, 50, 51, 58, 253};
+constexpr std::array<uint8_t, 12> kProtocols{0, 1, 2, 6, 17, 41, 47, 50, 51, 58, 132, 253};
 
 uint8_t ipv4_header_length(const Bytes& bytes, size_t at) {
     return static_cast<uint8_t>((bytes[at] & 0xf) * 4);

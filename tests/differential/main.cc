@@ -26,7 +26,6 @@ struct Options {
     std::string replay;
     uint32_t minimised = 5;
     std::string output = "build/differential";
-    bool fragments = false;
 };
 
 constexpr uint64_t kFixedSeed = 20250101;
@@ -39,7 +38,6 @@ bool compare(const Options& options, uint64_t seed, Tally& sum, double& seconds)
                     .sequences = options.minutes != 0 ? 0 : options.sequences,
                     .limit = std::chrono::minutes{options.minutes},
                     .batch = options.batch,
-                    .fragments = options.fragments,
                     .minimised = options.minimised,
                     .output = options.output};
     const auto begun = std::chrono::steady_clock::now();
@@ -101,7 +99,6 @@ int main(int argc, char** argv) {
     app.add_option("--sequences", options.sequences, "how many sequences each seed gets");
     app.add_option("--minutes", options.minutes, "go on for so long");
     app.add_flag("--long", long_form, "the same as --minutes 30");
-    app.add_flag("--fragments", options.fragments, "datagrams in fragments, too");
     app.add_option("--processes", options.processes, "default: two for each CPU");
     app.add_option("--batch", options.batch, "sequences that are under way together");
     app.add_option("--replay", options.replay, "run one script, as failures are printed");

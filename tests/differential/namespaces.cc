@@ -75,6 +75,11 @@ Namespaces::Namespaces() {
     set("bridge/bridge-nf-call-iptables", 1);
     set("bridge/bridge-nf-call-ip6tables", 1);
     set("netfilter/nf_conntrack_acct", 1);
+    // Fragments whose rest never comes are held for real seconds; they must not crowd out others.
+    for (const char* prefix : {"ipv4/ipfrag_", "netfilter/nf_conntrack_frag6_"})
+        set(std::string{prefix} + "high_thresh", 64 << 20);
+    set("ipv4/ipfrag_time", 5);
+    set("netfilter/nf_conntrack_frag6_timeout", 5);
 }
 
 Namespaces::~Namespaces() {

@@ -33,7 +33,6 @@ struct Task {
     uint64_t sequences = 0;         ///< how many at most; 0: no limit
     std::chrono::seconds limit{0};  ///< how long at most; 0: no limit
     uint32_t batch = 6000;
-    bool fragments = false;
     uint32_t minimised = 5;  ///< so many kinds of failures are made small and printed
     std::string output;      ///< folder for them
 };

@@ -46,7 +46,7 @@ struct Tuple {
 struct Entry {
     Tuple original{};
     Tuple reply{};
-    uint8_t tcp_state = 0;  ///< netfilter's number, 0 unless TCP
+    uint8_t state = 0;  ///< of TCP and SCTP, netfilter's number
     bool seen_reply = false;
     bool assured = false;
     std::array<uint64_t, 2> packets{};
