@@ -96,7 +96,7 @@ def forged_path_mtu(wire):
     for client, server, router, network in ((CLIENT4, SERVER4, ROUTER4, IP),
                                             (CLIENT6, SERVER6, ROUTER6, IPv6)):
         echo = traffic.Echo(wire, server, 4000, client)
-        echo.request(b"x" * 1000)
+        echo.request(b"x" * 1400)
         echo.reply()
 
         def forged(port, mtu):
@@ -104,7 +104,7 @@ def forged_path_mtu(wire):
                      else ICMPv6PacketTooBig(mtu=mtu))
             quoted = network(src=client, dst=server) / UDP(sport=port, dport=4000)
             return bytes(ethernet / network(src=router, dst=client) / error / quoted /
-                         Raw(b"x" * 1000))
+                         Raw(b"x" * 1400))
         unmatched = check.dropped(ravelin).get("icmp_error_unmatched", 0)
         impossible = check.dropped(ravelin).get("icmp_error_mtu", 0)
         with wire.router.raw("eth0") as sender:
