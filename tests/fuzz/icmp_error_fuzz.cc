@@ -234,7 +234,10 @@ class Judge {
                 return exchange_.protocol() == ip_protocol::kUdp || !strict_ ||
                        exchange_.in_flight(side, be32(upper, 4));
             case ip_protocol::kGre:
-                return !strict_ || upper.size() >= std::min<size_t>(wanted, whole_length);
+                if (strict_ && upper.size() < std::min<size_t>(wanted, whole_length)) return false;
+                // Version 1 carries PPP (RFC 2637 4.1), and its call id names the connection.
+                if (upper.size() < 8 || (upper[1] & 7) != 1) return true;
+                return be16(upper, 2) == 0x880b && be16(upper, 6) == 0;
             default:
                 if (upper.size() < 8 || upper[1] != 0 || be16(upper, 4) != kEchoId) return false;
                 if (side == 0) return upper[0] == (exchange_.v6() ? 128 : 8);

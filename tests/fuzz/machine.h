@@ -4,53 +4,58 @@
 #include "base/check.h"
 #include "pipeline/worker.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace ravelin::fuzz {
 
-/// One frame at a time, what became of it, and a count of the buffers that are out.
+/// One frame at a time, what became of it, and the frames that are still inside.
 class OneFrameIo {
   public:
     void offer(uint8_t port, std::span<const uint8_t> frame) {
-        bytes_.assign(frame.begin(), frame.end());
-        bytes_.shrink_to_fit();  // so that the sanitizer sees one byte too many
-        port_ = port;
-        waiting_ = true;
+        // Of its very size, so that the sanitizer sees one byte too many.
+        auto bytes = std::make_unique<uint8_t[]>(frame.size());
+        std::copy(frame.begin(), frame.end(), bytes.get());
+        waiting_ = {.buffer = bytes.get(),
+                    .data = bytes.get(),
+                    .length = static_cast<uint32_t>(frame.size()),
+                    .port = port};
+        offered_ = bytes.get();
+        ct_class_ = CtClass::None;
+        inside_.emplace(bytes.get(), std::move(bytes));
     }
-    [[nodiscard]] uint32_t out() const { return out_; }
+    [[nodiscard]] size_t inside() const { return inside_.size(); }
+    /// Of the frame that was offered last; None while it is held.
     [[nodiscard]] CtClass ct_class() const { return ct_class_; }
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
     uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
-        if (!waiting_) return 0;
-        waiting_ = false;
-        ++out_;
-        frames[0] = {.buffer = &bytes_,
-                     .data = bytes_.data(),
-                     .length = static_cast<uint32_t>(bytes_.size()),
-                     .port = port_};
+        if (waiting_.buffer == nullptr) return 0;
+        frames[0] = std::exchange(waiting_, Frame{});
         return 1;
     }
     uint32_t transmit(uint8_t, std::span<void*> buffers) noexcept {
-        out_ -= static_cast<uint32_t>(buffers.size());
+        release(buffers);
         return static_cast<uint32_t>(buffers.size());
     }
     void release(std::span<void*> buffers) noexcept {
-        out_ -= static_cast<uint32_t>(buffers.size());
+        for (void* buffer : buffers)
+            CHECK(inside_.erase(static_cast<uint8_t*>(buffer)) == 1);
     }
-    void observe(const Packet& packet) noexcept { ct_class_ = packet.ct_class; }
+    void observe(const Packet& packet) noexcept {
+        if (packet.frame.buffer == offered_) ct_class_ = packet.ct_class;
+    }
 
   private:
-    std::vector<uint8_t> bytes_;
-    uint8_t port_ = 0;
-    bool waiting_ = false;
-    uint32_t out_ = 0;
+    std::unordered_map<uint8_t*, std::unique_ptr<uint8_t[]>> inside_;
+    Frame waiting_{};
+    const void* offered_ = nullptr;
     CtClass ct_class_ = CtClass::None;
 };
 
@@ -88,12 +93,15 @@ class Machine {
         if (worker_ && clock_.now() < kFar) {
             uint32_t cursor = 0;
             CHECK(worker_->shard().conntrack.flush(cursor, kCapacity, clock_.now()));
+            worker_->drop_held();
             clock_.set(Instant{(clock_.now().time_since_epoch() / kSlot + 1) * kSlot});
             worker_->run_once(false);
             check();
-            CHECK(flows().empty() && link_.counters.expiry_lag_ticks.value() == 0);
+            CHECK(flows().empty() && io_.inside() == 0 &&
+                  link_.counters.expiry_lag_ticks.value() == 0);
             return;
         }
+        if (worker_) worker_->drop_held();
         worker_.reset();
         std::destroy_at(&link_.counters);
         std::construct_at(&link_.counters);
@@ -129,8 +137,9 @@ class Machine {
         for (const PacketsBytes& reason : c.dropped)
             dropped += reason.packets.value();
         CHECK(c.received[0].packets.value() + c.received[1].packets.value() ==
-              c.transmitted[0].packets.value() + c.transmitted[1].packets.value() + dropped);
-        CHECK(io_.out() == 0);
+              c.transmitted[0].packets.value() + c.transmitted[1].packets.value() + dropped +
+                  c.held.value());
+        CHECK(io_.inside() == c.held.value());
         CHECK(c.dropped[0].packets.value() == 0);
 
         const Conntrack& conntrack = worker_->shard().conntrack;
