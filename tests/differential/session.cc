@@ -60,7 +60,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
         task.sequences == 0 ? task.batch : std::min<uint64_t>(task.batch, task.sequences - first);
     // The kernel may still hold fragments of the addresses' last use.
     const auto block = static_cast<uint32_t>((batch % 64) << 16);
-    Generator generator{task.seed};
+    Generator generator{task.seed, task.widely};
     scripts_.resize(count);
     for (uint32_t i = 0; i < count; ++i)
         generator.generate(first + i, block + i, campaign, scripts_[i]);

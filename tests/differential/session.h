@@ -32,6 +32,7 @@ struct Task {
     uint64_t stride = 1;            ///< processes: each takes every n-th batch
     uint64_t sequences = 0;         ///< how many at most; 0: no limit
     std::chrono::seconds limit{0};  ///< how long at most; 0: no limit
+    bool widely = false;            ///< fragments, SCTP and PPTP, too
     uint32_t batch = 6000;
     uint32_t minimised = 5;  ///< so many kinds of failures are made small and printed
     std::string output;      ///< folder for them
