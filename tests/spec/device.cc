@@ -86,10 +86,10 @@ Class Device::receive(const Packet& packet, Time now) {
             conntrack_->relate(frame.id, frame.quoted_sequence, Conntrack::kNone, options_, at(now))
                 .ct_class);
     }
-    Tracked tracked =
+    const Tracked tracked =
         conntrack_->track(frame.headers, frame.id, l4, Conntrack::kNone, options_, at(now));
     if (tracked.missing && tracked.ct_class == CtClass::New &&
-        conntrack_->open(frame.headers, frame.id, l4, Opening{}, options_, at(now), tracked) !=
+        conntrack_->open(frame.headers, frame.id, l4, Opening{}, options_, at(now)).reason !=
             DropReason::None) {
         std::abort();  // no sequence has as many connections as there is room
     }
