@@ -37,7 +37,6 @@ class FlowExtractor {
     /// it.
     [[nodiscard]] uint64_t connection_id(const FlowKey& key, uint32_t created_tick,
                                          uint32_t index) const noexcept;
-    [[nodiscard]] const KeyedHash& hash() const noexcept { return hash_; }
 
   private:
     KeyedHash hash_;

@@ -175,7 +175,7 @@ TEST_F(ConntrackOfTwo, refuses_a_connection_when_no_entry_is_free) {
 }
 
 /// Frames between a client and a server, as a worker hands them to Conntrack.
-class ConntrackTcp : public ::testing::Test {
+class ConntrackFrames : public ::testing::Test {
   protected:
     static PacketBuilder segment(Direction direction, std::string_view flags, uint32_t sequence,
                                  uint32_t ack) {
@@ -188,11 +188,16 @@ class ConntrackTcp : public ::testing::Test {
         return builder.seq(sequence).ack(ack).window(1000);
     }
     Tracked pass(Direction direction, std::string_view flags, uint32_t sequence, uint32_t ack = 0) {
-        const Bytes frame = segment(direction, flags, sequence, ack).build();
+        return pass(segment(direction, flags, sequence, ack));
+    }
+    Tracked pass(const PacketBuilder& builder) {
+        const Bytes frame = builder.build();
         Headers headers;
         EXPECT_EQ(parse(frame, options_.parse, false, headers), DropReason::None);
+        identify_by_spi(headers);
         FlowId id;
         conntrack_.extractor().extract(headers, frame.data() + headers.l3_offset, 0, id);
+        last_ = id;
         const uint8_t* l4 = frame.data() + headers.l4_offset;
         const Tracked tracked =
             conntrack_.track(headers, id, l4, conntrack_.prefetch_connection(id), options_, now_);
@@ -201,6 +206,10 @@ class ConntrackTcp : public ::testing::Test {
                       DropReason::None);
         }
         return tracked;
+    }
+    /// An ICMP error about the last packet.
+    Tracked relate(uint32_t sequence = 0) {
+        return conntrack_.relate(last_, sequence, Conntrack::kNone, options_, now_);
     }
     void establish() {
         pass(kThere, "S", 100);
@@ -221,13 +230,14 @@ class ConntrackTcp : public ::testing::Test {
 
     static constexpr Direction kThere = Direction::Original;
     static constexpr Direction kBack = Direction::Reply;
+    FlowId last_;
     TrackingOptions options_ = TrackingOptions::strict();
     Instant now_{1h};
     ConntrackCounters counters_;
     Conntrack conntrack_{16, HashSecret{1}, 0, counters_, EventPort{}, now_};
 };
 
-TEST_F(ConntrackTcp, a_segment_out_of_the_window_changes_nothing) {
+TEST_F(ConntrackFrames, a_segment_out_of_the_window_changes_nothing) {
     establish();
     const FlowRecord before = flow();
     now_ += 10s;
@@ -240,7 +250,7 @@ TEST_F(ConntrackTcp, a_segment_out_of_the_window_changes_nothing) {
     EXPECT_EQ(flow().remaining, before.remaining - 10s);
 }
 
-TEST_F(ConntrackTcp, an_invalid_close_by_both_ends_shortens_the_time_once) {
+TEST_F(ConntrackFrames, an_invalid_close_by_both_ends_shortens_the_time_once) {
     options_ = TrackingOptions::linux_profile();
     establish();
     EXPECT_EQ(pass(kThere, "FA", 900'000, 501).ct_class, CtClass::Invalid);
@@ -248,12 +258,12 @@ TEST_F(ConntrackTcp, an_invalid_close_by_both_ends_shortens_the_time_once) {
     EXPECT_EQ(pass(kBack, "FA", 900'000, 900'001).ct_class, CtClass::Invalid);
     EXPECT_EQ(flow().remaining, options_.timeouts.tcp_unacknowledged);
     now_ += 10s;
-    EXPECT_EQ(pass(kThere, "FA", 900'000, 900'001).ct_class, CtClass::Invalid);
+    EXPECT_EQ(pass(kBack, "FA", 900'000, 900'001).ct_class, CtClass::Invalid);
     EXPECT_EQ(flow().remaining, options_.timeouts.tcp_unacknowledged - 10s) << "never longer";
     EXPECT_EQ(conntrack_.timers(), 1U);
 }
 
-TEST_F(ConntrackTcp, a_syn_on_a_closed_connection_replaces_it) {
+TEST_F(ConntrackFrames, a_syn_on_a_closed_connection_replaces_it) {
     establish();
     pass(kThere, "FA", 101, 501);
     pass(kBack, "FA", 501, 102);
@@ -269,12 +279,62 @@ TEST_F(ConntrackTcp, a_syn_on_a_closed_connection_replaces_it) {
     EXPECT_EQ(conntrack_.timers(), 1U);
 }
 
-TEST_F(ConntrackTcp, an_rst_that_answers_the_syn_ends_the_connection) {
+TEST_F(ConntrackFrames, an_rst_that_answers_the_syn_ends_the_connection) {
     pass(kThere, "S", 100);
     EXPECT_EQ(pass(kBack, "RA", 0, 101).ct_class, CtClass::Established);
     EXPECT_EQ(ended(EndReason::TcpReset), 1U);
     EXPECT_EQ(conntrack_.size(), 0U);
     EXPECT_EQ(conntrack_.timers(), 0U);
+}
+
+TEST_F(ConntrackFrames, an_error_ends_what_nobody_answered_and_nothing_else) {
+    const PacketBuilder request = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").udp(5000, 53);
+    pass(request);
+    EXPECT_EQ(relate().ct_class, CtClass::Related);
+    EXPECT_EQ(ended(EndReason::IcmpError), 1U);
+    pass(request);
+    pass(PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").udp(53, 5000));
+    EXPECT_EQ(relate().ct_class, CtClass::Related);
+    EXPECT_EQ(conntrack_.size(), 1U);
+}
+
+TEST_F(ConntrackFrames, an_error_ends_an_echo_request_but_no_flow_that_has_no_answers) {
+    const PacketBuilder ping = PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").icmp_echo(7, 1);
+    pass(ping);
+    EXPECT_EQ(flow().source, Address::from_ipv4(testing::address_bytes("192.0.2.1").data()));
+    EXPECT_EQ(flow().source_port, 7U) << "the identifier is nobody's port";
+    last_.swapped = !last_.swapped;
+    EXPECT_EQ(relate().ct_class, CtClass::Related) << "about a reply";
+    EXPECT_EQ(conntrack_.size(), 1U);
+    last_.swapped = !last_.swapped;
+    EXPECT_EQ(relate().ct_class, CtClass::Related);
+    EXPECT_EQ(ended(EndReason::IcmpError), 1U);
+    pass(PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").esp(0x1234).payload(Bytes(16)));
+    EXPECT_EQ(relate().ct_class, CtClass::Related);
+    EXPECT_EQ(conntrack_.size(), 1U);
+}
+
+TEST_F(ConntrackFrames, profile_linux_relates_any_sequence_and_ends_nothing) {
+    pass(kThere, "S", 100);
+    EXPECT_EQ(relate(99).reason, DropReason::IcmpErrorSequence);
+    options_ = TrackingOptions::linux_profile();
+    EXPECT_EQ(relate(99).ct_class, CtClass::Related);
+    EXPECT_EQ(conntrack_.size(), 1U);
+}
+
+TEST_F(ConntrackFrames, a_connection_becomes_assured_once) {
+    const PacketBuilder there =
+        PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").gre().payload(Bytes(8));
+    const PacketBuilder back =
+        PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").gre().payload(Bytes(8));
+    pass(there);
+    pass(back);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(pass(there).ct_class, CtClass::Established);
+    EXPECT_NE(flow().flags & connection_flag::kAssured, 0);
+    const auto& gauges = counters_.other_entries[static_cast<size_t>(ProtocolLabel::Gre)];
+    EXPECT_EQ(gauges[static_cast<size_t>(ReplyLabel::Assured)].value(), 1U);
+    EXPECT_EQ(gauges[static_cast<size_t>(ReplyLabel::Replied)].value(), 0U);
 }
 
 template <class Label>

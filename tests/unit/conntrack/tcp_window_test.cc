@@ -445,5 +445,21 @@ TEST(TcpOptions, every_cut_and_every_random_list_is_read_within_its_bounds) {
     }
 }
 
+TEST(TcpWindow, two_sides_of_which_nothing_was_seen_are_taken_as_they_come) {
+    TcpState state;
+    TcpSegment segment;
+    segment.flags = tcp_flag::kAck;
+    segment.sequence = 1000;
+    segment.ack = 5000;
+    segment.window = 700;
+    EXPECT_EQ(check_window(state, TcpPhase::Established, segment, Direction::Original,
+                           TcpPacketIndex::Ack, false),
+              WindowVerdict::Accept);
+    EXPECT_EQ(state.window[0].end, 1000U);
+    EXPECT_EQ(state.window[0].max_end, 1700U);
+    EXPECT_EQ(state.window[1].end, 5000U);
+    EXPECT_EQ(state.window[1].max_end, 5700U) << "what the first one allowed";
+}
+
 }  // namespace
 }  // namespace ravelin

@@ -125,6 +125,33 @@ TEST(FlowTable, erasing_everything_leaves_no_overflow_behind) {
     EXPECT_EQ(table.size(), 0U);
 }
 
+TEST(FlowTable, a_bucket_that_more_than_255_keys_passed_by_loses_none_of_them) {
+    FlowTable table{40'000};
+    // All have one first bucket; their signatures, and so their ways on from there, differ.
+    const auto hash = [](uint32_t index) { return 0x80000000U + 37 * index; };
+    constexpr uint32_t kKeys = 400;
+    const auto find = [&](uint32_t index) {
+        return table.find(hash(index), [&](uint32_t at) { return at == index; });
+    };
+    for (uint32_t index = 0; index < kKeys; ++index)
+        ASSERT_TRUE(table.insert(hash(index), index));
+    for (uint32_t index = 0; index < kKeys; index += 2)
+        table.erase(hash(index), index);
+    for (uint32_t index = 0; index < kKeys; ++index)
+        EXPECT_EQ(find(index), index % 2 == 0 ? FlowTable::kNone : index);
+    for (uint32_t index = 1; index < kKeys; index += 2)
+        table.erase(hash(index), index);
+    EXPECT_EQ(table.size(), 0U);
+    ASSERT_TRUE(table.insert(hash(3), 3));
+    EXPECT_EQ(find(3), 3U);
+}
+
+TEST(FlowTableDeath, erasing_what_is_not_there_ends_the_program) {
+    FlowTable table{100};
+    ASSERT_TRUE(table.insert(42, 7));
+    EXPECT_DEATH(table.erase(42, 8), "the erased pair is in the table");
+}
+
 TEST(FlowTable, the_candidate_is_the_first_fitting_index_of_the_first_bucket) {
     FlowTable table{1'000};
     EXPECT_EQ(table.candidate(42), FlowTable::kNone);
