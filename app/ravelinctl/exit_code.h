@@ -3,13 +3,11 @@
 
 namespace ravelin::ctl {
 
-/// What `ravelinctl` ends with; `ravelinctl --help` lists them.
-enum ExitCode : int {
-    kOk = 0,
-    kFailed = 1,
-    kUsage = 2,
-    kUnreachable = 3,
-    kConfigInvalid = 4,
-};
+// What `ravelinctl` ends with; `ravelinctl --help` lists them.
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kUnreachable = 3;
+inline constexpr int kConfigInvalid = 4;
 
 }  // namespace ravelin::ctl

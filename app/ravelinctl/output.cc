@@ -10,6 +10,7 @@
 namespace ravelin::ctl {
 
 Style Style::detect(bool no_color) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): ravelinctl has one thread
     const char* variable = std::getenv("NO_COLOR");
     const bool refused = no_color || (variable != nullptr && *variable != '\0');
     return Style{!refused && isatty(STDOUT_FILENO) == 1};

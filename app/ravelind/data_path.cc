@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <sched.h>
 #include <sys/random.h>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -20,7 +20,7 @@ Result<std::vector<HashSecret>> draw_secrets(size_t count) {
     std::vector<HashSecret> secrets(count);
     for (HashSecret& secret : secrets) {
         if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
-            return fail(std::string{"getrandom: "} + std::strerror(errno));
+            return fail(std::string{"getrandom: "} + std::system_category().message(errno));
     }
     return secrets;
 }

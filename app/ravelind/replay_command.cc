@@ -12,12 +12,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -79,7 +79,7 @@ class Outputs {
         if (options.verdicts.empty()) return {};
         path_ = options.verdicts;
         verdicts_.open(path_);
-        if (!verdicts_) return fail(path_ + ": " + std::strerror(errno));
+        if (!verdicts_) return fail(path_ + ": " + std::system_category().message(errno));
         return {};
     }
 
@@ -110,7 +110,7 @@ class Outputs {
 Result<void> write_flows(const std::string& path, const std::vector<FlowRecord>& flows) {
     if (path.empty()) return {};
     std::ofstream file{path};
-    if (!file) return fail(path + ": " + std::strerror(errno));
+    if (!file) return fail(path + ": " + std::system_category().message(errno));
     std::string text;
     for (const FlowRecord& flow : flows)
         append_conntrack_line(text, flow);

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 namespace ravelin {
 namespace {
@@ -28,7 +28,7 @@ Result<CaptureWriter> CaptureWriter::create(const std::string& path) {
     if (handle == nullptr) return fail(path + ": no memory");
     pcap_dumper* dumper = pcap_dump_open(handle, path.c_str());
     if (dumper == nullptr) {
-        std::string message = path + ": " + std::strerror(errno);
+        std::string message = path + ": " + std::system_category().message(errno);
         pcap_close(handle);
         return fail(std::move(message));
     }
@@ -49,7 +49,7 @@ Result<void> CaptureWriter::close() {
     const bool flushed = pcap_dump_flush(dumper_.get()) == 0;
     const int error = errno;
     dumper_.reset();
-    if (broken || !flushed) return fail(path_ + ": " + std::strerror(error));
+    if (broken || !flushed) return fail(path_ + ": " + std::system_category().message(error));
     return {};
 }
 

@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace ravelin::config {
@@ -38,7 +38,7 @@ std::string_view kind_of(mode_t mode) {
 }
 
 std::string reason(int error) {
-    return std::strerror(error);
+    return std::system_category().message(error);
 }
 
 }  // namespace

@@ -167,8 +167,8 @@ std::vector<Key> gather() {
 }  // namespace
 
 const std::vector<Key>& all_keys() {
-    static const std::vector<Key> keys = gather();
-    return keys;
+    static const std::vector<Key> kKeys = gather();
+    return kKeys;
 }
 
 std::string_view last_name(const Key& key) noexcept {

@@ -177,9 +177,9 @@ uint8_t transition(size_t from, uint8_t type, SctpPhase phase) noexcept {
 /// of that direction must carry; 0: not known yet.
 struct Passage {
     SctpState state;
-    SctpPhase phase;
+    SctpPhase phase{};
     const SctpPacket& packet;
-    const size_t from;
+    const size_t from = 0;
     ChunkTypes types{};
     bool ignored = false;  ///< passes, but renews nothing
 

@@ -4,8 +4,8 @@
 #include "dpdk/eal_arguments.h"
 
 #include <array>
-#include <cstring>
 #include <fstream>
+#include <system_error>
 #include <vector>
 
 namespace ravelin {
@@ -151,8 +151,8 @@ std::string explain_device(const PortConfig& port, std::string_view log, int err
                device_name(port.device) + "`";
     }
     const std::string line = first_telling_line(log);
-    if (!line.empty()) return line + " (" + std::strerror(error) + ")";
-    return std::string{"the driver refused it ("} + std::strerror(error) +
+    if (!line.empty()) return line + " (" + std::system_category().message(error) + ")";
+    return std::string{"the driver refused it ("} + std::system_category().message(error) +
            "); is one of its arguments missing, misspelt or impossible?";
 }
 
@@ -199,7 +199,7 @@ std::string diagnose_eal(std::string_view log, int error, uint64_t hugepages) {
     const std::string fatal = between(log, "EAL: FATAL: ", "\n");
     if (!fatal.empty() && fatal != "Invalid 'command line' arguments.") return start + fatal;
     const std::string line = first_telling_line(log);
-    return start + (line.empty() ? std::strerror(error) : line);
+    return start + (line.empty() ? std::system_category().message(error) : line);
 }
 
 std::string diagnose_device(const PortConfig& port, std::string_view call, std::string_view log,

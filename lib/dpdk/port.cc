@@ -11,7 +11,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace ravelin {
@@ -59,7 +59,7 @@ Result<void> program_indirection(uint16_t device, const QueuePlan& queues, uint1
         group.reta[entry % RTE_ETH_RETA_GROUP_SIZE] = table[entry];
     }
     const int result = rte_eth_dev_rss_reta_update(device, groups.data(), entries);
-    if (result != 0) return fail(std::strerror(errno_of(result)));
+    if (result != 0) return fail(std::system_category().message(errno_of(result)));
     return {};
 }
 

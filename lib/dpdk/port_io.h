@@ -41,6 +41,7 @@ class PortIo {
 
     uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept {
         const ReceiveQueue& from = receive_[source];
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): once per burst; filled here
         std::array<rte_mbuf*, kBurstSize> buffers;
         const uint32_t count =
             rte_eth_rx_burst(from.device, from.queue, buffers.data(), kBurstSize);

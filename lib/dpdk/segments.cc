@@ -20,7 +20,8 @@ struct Chain {
 /// Follows the chain and cuts it where it can't be real, so that freeing it ends.
 Chain inspect(rte_mbuf* buffer) noexcept {
     Chain chain;
-    for (rte_mbuf* segment = buffer; segment != nullptr; segment = segment->next) {
+    rte_mbuf* segment = buffer;
+    do {
         ++chain.segments;
         chain.bytes += segment->data_len;
         if (uint32_t{segment->data_off} + segment->data_len > segment->buf_len) chain.sound = false;
@@ -28,7 +29,8 @@ Chain inspect(rte_mbuf* buffer) noexcept {
             segment->next = nullptr;
             chain.sound = false;
         }
-    }
+        segment = segment->next;
+    } while (segment != nullptr);
     if (chain.segments != buffer->nb_segs || chain.bytes != buffer->pkt_len) chain.sound = false;
     return chain;
 }

@@ -118,8 +118,8 @@ Result<Reply> Commands::flows(const json& request) {
     options.output = to_output(kOutputs[*output]);
     options.conntrack.id = flag(request, "id");
     options.conntrack.delta_time = flag(request, "delta_time");
-    auto listing = std::make_shared<FlowListing>(std::move(*dump), std::move(options),
-                                                 std::move(known), parts_.pool);
+    auto listing =
+        std::make_shared<FlowListing>(std::move(*dump), options, std::move(known), parts_.pool);
     listings_.push_back(listing);
     Reply reply;
     reply.more = [listing](std::string& out) {

@@ -114,6 +114,7 @@ void ControlServer::accept_peers(Instant now) {
 }
 
 void ControlServer::receive(Session& session) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): recv() fills what is read
     std::array<char, 16384> bytes;
     const ssize_t length = recv(session.fd.get(), bytes.data(), bytes.size(), 0);
     if (length > 0 && session.subscription)
@@ -158,7 +159,7 @@ void ControlServer::answer(Session& session, std::string_view request, Instant n
     } else {
         session.out += reply->text;
         session.more = std::move(reply->more);
-        session.subscription = std::move(reply->subscription);
+        session.subscription = reply->subscription;
         // From now on, so that no event between the answer and the next round is missed.
         if (session.subscription) hub_.listen(true);
     }

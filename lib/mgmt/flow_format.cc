@@ -84,11 +84,10 @@ void append_direction_json(std::string& out, const FlowRecord& flow, Direction d
 }
 
 void append_rule_json(std::string& out, const FlowRecord& flow, const FlowNames& names) {
-    if (flow.policy_generation != names.generation)
-        out.append("null");
-    else if (flow.rule == Policy::kDefaultRule)
+    const bool known = flow.policy_generation == names.generation;
+    if (known && flow.rule == Policy::kDefaultRule)
         out.append("\"default\"");
-    else if (flow.rule < names.rules.size())
+    else if (known && flow.rule < names.rules.size())
         append_json_string(out, names.rules[flow.rule]);
     else
         out.append("null");

@@ -37,7 +37,7 @@ void append_text_line(std::string& out, std::string_view text) {
 
 FlowListing::FlowListing(std::vector<FlowRecord> flows, Options options, FlowNames names,
                          TbbPool& pool)
-    : options_{std::move(options)},
+    : options_{options},
       names_{std::move(names)},
       pool_{pool},
       flows_{std::move(flows)},

@@ -119,6 +119,7 @@ class Outbox {
     template <PacketIo Io>
     void flush_port(Io& io, WorkerCounters& counters) noexcept {
         if (sending_count_ == 0) return;
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): once per burst; filled here
         std::array<void*, kBurstSize> buffers;
         for (uint32_t i = 0; i < sending_count_; ++i)
             buffers[i] = sending_[i].buffer;
