@@ -181,7 +181,8 @@ struct Passage {
     const SctpPacket& packet;
     const size_t from = 0;
     ChunkTypes types{};
-    bool ignored = false;  ///< passes, but renews nothing
+    bool ignored = false;      ///< passes, but renews nothing
+    bool established = false;  ///< a chunk led there, whatever those behind it did
 
     [[nodiscard]] uint32_t& tag() noexcept { return state.tag[from]; }
     [[nodiscard]] uint32_t& peer_tag() noexcept { return state.tag[1 - from]; }
@@ -254,8 +255,9 @@ bool note_initiate_tag(Passage& p, const Chunk& each) noexcept {
     const unsigned own = 1U << p.from;
     const unsigned other = 2U >> p.from;
     if (each.type == chunk::kInit) {
+        // One that tells what is known already opens nothing: it is late or forged.
         const bool both = p.state.initiated == 3;
-        p.state.initiated = (both ? own : p.state.initiated | own) & 3;
+        if (p.peer_tag() != told) p.state.initiated = (both ? own : p.state.initiated | own) & 3;
     } else {
         const bool asked = (p.state.initiated & other) != 0;
         const bool collision = asked && (p.state.initiated & own) != 0;
@@ -277,6 +279,9 @@ bool walk(Passage& p) noexcept {
         if (verdict == TagVerdict::Ignore) continue;
         const uint8_t after = transition(p.from, each.type, p.phase);
         if (after == iv || !note_initiate_tag(p, each)) return false;
+        // As netfilter's: who repeats INIT without an answer doesn't keep the entry alive.
+        p.ignored |= each.type == chunk::kInit && p.phase == SctpPhase::Closed && after == CL;
+        p.established |= after == ES && p.phase != SctpPhase::Established;
         p.phase = static_cast<SctpPhase>(after);
     }
     return true;
@@ -296,10 +301,11 @@ bool begin(Passage& p) noexcept {
         if (each.type == chunk::kInit) {
             if (p.packet.tag != 0 || each.bytes.size() < kInitLength) return false;
             p.peer_tag() = load_be32(&each.bytes[4]);
+            p.state.initiated = 1;
         } else if (each.type == chunk::kHeartbeat) {
             p.tag() = p.packet.tag;
-        } else {
-            p.peer_tag() = p.packet.tag;  // 8.4 (5) and (8): the answer reflects it
+        } else if (each.type == chunk::kShutdownAck) {
+            p.peer_tag() = p.packet.tag;  // 8.4 (5): the answer reflects it
         }
     }
     return true;
@@ -332,7 +338,7 @@ TrackStep SctpTracker::update(SctpState& state, SctpPhase& phase, const SctpPack
     state = p.state;
     phase = p.phase;
     return {.renew = !p.ignored,
-            .assured = changed && phase == SctpPhase::Established,
+            .assured = p.established,
             .changed = changed,
             .timeout = options.timeouts.sctp(phase)};
 }

@@ -237,6 +237,63 @@ TEST(Sctp, both_may_begin_and_the_answers_to_each_are_told_apart) {
     EXPECT_EQ(association.phase, SctpPhase::Established);
 }
 
+// The next four were seen to be so on Linux 6.18, by the differential test.
+
+TEST(Sctp, an_init_that_is_repeated_without_an_answer_renews_nothing) {
+    Association association;
+    association.play("> init");
+    const TrackStep again = association.send(Direction::Original, {"init", 1});
+    EXPECT_EQ(again.outcome, Outcome::Pass);
+    EXPECT_FALSE(again.renew);
+    EXPECT_TRUE(association.send(Direction::Reply, {"init_ack", 2}).renew);
+}
+
+TEST(Sctp, a_first_packet_s_tag_counts_for_its_own_direction_or_for_the_answer) {
+    const Bytes data = Association::packet(0x77, Association::blank().chunk(0, Bytes(12)));
+    struct First {
+        uint8_t chunk;
+        Outcome original;
+        Outcome reply;
+    };
+    for (const First& first : {First{5, Outcome::Pass, Outcome::Invalid},     // HEARTBEAT ACK
+                               First{8, Outcome::Invalid, Outcome::Pass}}) {  // SHUTDOWN ACK
+        for (const Direction direction : {Direction::Original, Direction::Reply}) {
+            Association association;
+            const Bytes opening =
+                Association::packet(0x77, Association::blank().chunk(first.chunk));
+            ASSERT_EQ(association.receive(Direction::Original, opening).outcome, Outcome::Pass);
+            EXPECT_EQ(association.receive(direction, data).outcome,
+                      direction == Direction::Original ? first.original : first.reply);
+        }
+    }
+}
+
+TEST(Sctp, an_init_with_the_tag_that_is_known_is_no_beginning) {
+    for (const uint32_t told : {0x77U, 0x99U}) {
+        Association association;
+        const auto receive = [&](Direction direction, uint32_t tag, const PacketBuilder& chunks) {
+            return association.receive(direction, Association::packet(tag, chunks)).outcome;
+        };
+        ASSERT_EQ(receive(Direction::Original, 0x77, Association::blank().chunk(4)), Outcome::Pass);
+        ASSERT_EQ(receive(Direction::Reply, 0x88, Association::blank().chunk(5)), Outcome::Pass);
+        ASSERT_EQ(receive(Direction::Reply, 0, Association::blank().sctp_init(1, told)),
+                  Outcome::Pass);
+        // Its answer may bring a new tag only if that was one.
+        EXPECT_EQ(receive(Direction::Original, told, Association::blank().sctp_init(2, 0x55)),
+                  told == 0x77 ? Outcome::Invalid : Outcome::Pass);
+    }
+}
+
+TEST(Sctp, what_was_established_for_a_moment_is_assured) {
+    Association association;
+    association.play("> init < init_ack > cookie_echo");
+    const Bytes both = Association::packet(kClientTag, Association::blank().chunk(11).chunk(6));
+    const TrackStep step = association.receive(Direction::Reply, both);
+    EXPECT_EQ(step.outcome, Outcome::Pass);
+    EXPECT_TRUE(step.assured);
+    EXPECT_EQ(association.phase, SctpPhase::Closed);
+}
+
 struct Bad {
     const char* name;
     PacketBuilder packet;
