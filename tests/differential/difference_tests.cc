@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "difference_tests.h"
 
+#include "support/fragmenter.h"
 #include "support/packet_builder.h"
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace ravelin::differential {
 
 namespace {
 
+using testing::fragment_of;
 using testing::PacketBuilder;
 
 constexpr std::string_view kClient = "10.0.0.1";
@@ -59,6 +61,19 @@ testing::Bytes datagram(uint16_t from, uint16_t to) {
 
 testing::Bytes answer(uint16_t from, uint16_t to) {
     return PacketBuilder{}.ipv4(kServer, kClient).udp(from, to).payload("answer").build();
+}
+
+testing::Bytes segment6() {
+    return PacketBuilder{}.ipv6(kClient6, kServer6).tcp(40000, 443, "S").build();
+}
+
+/// Behind IPv4, of a protocol without a checksum.
+testing::Bytes thirty_two_bytes() {
+    return PacketBuilder{}
+        .ipv4(kClient, kServer)
+        .protocol(253)
+        .payload("thirty-two bytes, each its own.")
+        .build();
 }
 
 struct DifferenceTest {
@@ -169,6 +184,62 @@ std::vector<DifferenceTest> difference_tests() {
                         .build())
                  .a(segment("A").seq(101).ack(501).build())
                  .a(segment("R").seq(0x40000000).build());
+         }},
+        {"D25", "one fragment that is all of a datagram",
+         [] {
+             return Situation{}.a(fragment_of(segment6(), {.length = 20, .more = false}, 7), 1);
+         }},
+        {"D26", "a copy that covers two fragments which came in the wrong order",
+         [] {
+             const testing::Bytes whole = thirty_two_bytes();
+             return Situation{}
+                 .a(fragment_of(whole, {.offset = 24, .length = 8, .more = false}, 7), 1)
+                 .a(fragment_of(whole, {.offset = 16, .length = 8}, 7), 1)
+                 .a(fragment_of(whole, {.offset = 16, .length = 16, .more = false}, 7), 1)
+                 .a(fragment_of(whole, {.length = 16}, 7), 1);
+         }},
+        {"D26", "a copy with other bytes",
+         [] {
+             const testing::Bytes whole = thirty_two_bytes();
+             testing::Bytes other = fragment_of(whole, {.length = 16}, 7);
+             other.back() ^= 1;
+             return Situation{}
+                 .a(fragment_of(whole, {.length = 16}, 7), 1)
+                 .a(other, 1)
+                 .a(fragment_of(whole, {.offset = 16, .length = 16, .more = false}, 7), 1);
+         }},
+        {"D27", "a whole datagram with the number of one that is under way",
+         [] {
+             return Situation{}
+                 .a(fragment_of(segment6(), {.offset = 8, .length = 12, .more = false}, 7), 1)
+                 .a(fragment_of(segment6(), {.length = 20, .more = false}, 7), 1);
+         }},
+        {"D28", "twelve bytes, and from the eighth on again",
+         [] {
+             const testing::Bytes whole = thirty_two_bytes();
+             return Situation{}
+                 .a(fragment_of(whole, {.length = 12}, 7), 1)
+                 .a(fragment_of(whole, {.offset = 8, .length = 24, .more = false}, 7), 1);
+         }},
+        {"D29", "IPv6: SCTP's ports and tag in the first fragment, its checksum in the second",
+         [] {
+             const testing::Bytes whole =
+                 PacketBuilder{}.ipv6(kClient6, kServer6).sctp(1, 2).sctp_init(1, 5).build();
+             return Situation{}
+                 .a(fragment_of(whole, {.length = 8}, 7), 1)
+                 .a(fragment_of(whole, {.offset = 8, .length = 24, .more = false}, 7), 1);
+         }},
+        {"D30", "a cookie, and behind it an ABORT with the wrong tag",
+         [] {
+             const auto packet = [](bool from_client, uint32_t tag) {
+                 PacketBuilder builder;
+                 return from_client ? builder.ipv4(kClient, kServer).sctp(1, 2).tag(tag)
+                                    : builder.ipv4(kServer, kClient).sctp(2, 1).tag(tag);
+             };
+             return Situation{}
+                 .a(packet(true, 0).sctp_init(1, 5).build())
+                 .b(packet(false, 5).sctp_init(2, 6).build())
+                 .a(packet(true, 6).chunk(10).chunk(6, {}, 1).build());
          }},
     };
 }

@@ -12,9 +12,18 @@
 namespace ravelin::differential {
 
 bool is_tcp_reset(std::span<const uint8_t> frame) {
+    constexpr size_t kFlags = 13;
+    const Place at = place_behind_options(frame);
+    const Extent extent = extent_of(frame);
+    if (at.protocol != ip_protocol::kTcp || kFlags < extent.from || kFlags >= extent.to)
+        return false;
+    return (frame[at.l4 + kFlags - extent.from] & tcp_flag::kRst) != 0;
+}
+
+bool is_atomic_fragment(std::span<const uint8_t> frame) {
     const Place at = place_of(frame);
-    return at.protocol == ip_protocol::kTcp && frame.size() > at.l4 + 13 &&
-           (frame[at.l4 + 13] & tcp_flag::kRst) != 0;
+    return at.family == Family::Ipv6 && at.protocol == ip_protocol::kFragment &&
+           frame.size() >= at.l4 + 8 && (load_be16(&frame[at.l4 + 2]) & 0xfff9) == 0;
 }
 
 namespace {
@@ -64,7 +73,8 @@ uint8_t next_header(std::span<const uint8_t> ip, Family family) {
 /// AH over IPv6: the kernel walks over it, here it is a protocol. Even when the two agree on the
 /// class, their entries differ.
 bool is_ipv6_ah(std::span<const uint8_t> frame) {
-    return next_header(packet_of(frame), place_of(frame).family) == ip_protocol::kAh;
+    const Place at = place_behind_options(frame);
+    return at.family == Family::Ipv6 && at.protocol == ip_protocol::kAh;
 }
 
 /// Headers that only one of the two takes for extension headers, or refuses as such.
@@ -96,7 +106,8 @@ bool is_land(const PacketCase& c) {
 }
 
 bool is_dropped_before(const PacketCase& c) {
-    return !c.kernel.came_out && !c.ravelin.came_out && c.ravelin.reason < DropReason::L4Malformed;
+    return !c.is_fragment && !c.kernel.came_out && !c.ravelin.came_out &&
+           c.ravelin.reason < DropReason::L4Malformed;
 }
 
 bool is_udp_with_surplus(const PacketCase& c) {
@@ -138,7 +149,38 @@ bool is_trimmed(const PacketCase& c) {
     return c.kernel.trimmed && !c.kernel.altered && same_judgement(c.kernel, c.ravelin);
 }
 
-constexpr std::array<Difference, 11> kDifferences{{
+/// Nothing else differs, and by no more than those headers.
+bool counts_fragment_headers(const EntryCase& c) {
+    if (c.kernel == nullptr || c.ravelin == nullptr || differing_fields(c) != "bytes") return false;
+    const uint64_t kernel = c.kernel->bytes[0] + c.kernel->bytes[1];
+    const uint64_t ravelin = c.ravelin->bytes[0] + c.ravelin->bytes[1];
+    const uint64_t more = ravelin - kernel;
+    return ravelin > kernel && more % 8 == 0 && more <= uint64_t{8} * c.atomic_fragments;
+}
+
+/// The kernel drops what one run of adjacent fragments covers, whatever its bytes, and gives up the
+/// datagram for any other overlap; here an equal copy is dropped alone (netfilter
+/// inet_frag_queue_insert()).
+bool is_other_overlap(const PacketCase& c) {
+    return c.overlaps && (c.ravelin.reason == DropReason::FragmentDuplicate ||
+                          c.ravelin.reason == DropReason::FragmentOverlap);
+}
+
+/// An SCTP packet of several chunks that both refuse, perhaps not for its first chunk.
+bool is_refused_bundle(const PacketCase& c) {
+    const Place at = place_behind_options(c.frame);
+    constexpr size_t kFirstChunk = 12;
+    if (at.protocol != ip_protocol::kSctp || c.ravelin.ct_class != CtClass::Invalid) return false;
+    if (c.is_fragment || c.frame.size() < at.l4 + kFirstChunk + 4) return c.is_fragment;
+    return c.frame.size() >
+           at.l4 + kFirstChunk + ((load_be16(&c.frame[at.l4 + kFirstChunk + 2]) + 3U) & ~3U);
+}
+
+bool is_header_chain_cut(const PacketCase& c) {
+    return c.is_fragment && c.ravelin.reason == DropReason::FragmentHeaderChain;
+}
+
+constexpr std::array<Difference, 17> kDifferences{{
     {.code = "D07",
      .reason = "the kernel calls UDP a stream after two seconds that can't be stepped over",
      .entry = is_young_stream},
@@ -177,6 +219,28 @@ constexpr std::array<Difference, 11> kDifferences{{
      .reason = "be_liberal: the kernel forgives an RST, too (threats T21); here it never is",
      .packet = is_forgiven_reset,
      .entry = was_forgiven_reset},
+    {.code = "D25",
+     .reason =
+         "an atomic fragment is accounted as it passes; the kernel takes its header off first",
+     .entry = counts_fragment_headers,
+     .harmless = true},
+    {.code = "D26",
+     .reason = "overlaps: bytes that are there already, and the same, are a copy; the kernel "
+               "looks at where runs of fragments end",
+     .packet = is_other_overlap},
+    {.code = "D27",
+     .reason = "an atomic fragment has nothing to do with others of its number (RFC 6946)",
+     .packet = [](const PacketCase& c) { return c.atomic_among_others; }},
+    {.code = "D28",
+     .reason = "a fragment in the middle whose length is no multiple of eight is dropped alone; "
+               "the kernel cuts it, or for IPv6 lets it pass",
+     .packet = [](const PacketCase& c) { return c.odd_among_others; }},
+    {.code = "D29",
+     .reason = "IPv6: the first fragment has to hold SCTP's header, too (RFC 7112)",
+     .packet = is_header_chain_cut},
+    {.code = "D30",
+     .reason = "SCTP: a refused packet changes nothing; the kernel keeps what its first chunks did",
+     .packet = is_refused_bundle},
 }};
 
 }  // namespace
@@ -194,8 +258,9 @@ const Difference& near_its_end() {
 }
 
 bool agree(const PacketCase& c) {
+    if (c.atomic_among_others || c.odd_among_others) return false;
     return !c.kernel.altered && !c.kernel.trimmed && same_judgement(c.kernel, c.ravelin) &&
-           !is_ipv6_ah(c.frame);
+           !is_ipv6_ah(c.frame) && !is_refused_bundle(c);
 }
 
 bool agree(const EntryCase& c) {

@@ -20,6 +20,10 @@ struct PacketCase {
     const Campaign& campaign;
     bool after_reset;  ///< the sequence has had an RST, perhaps this one
     bool retagged;     ///< the sequence has had two VLAN tags
+    bool is_fragment;
+    bool overlaps;             ///< two fragments of the datagram share bytes and are not the same
+    bool atomic_among_others;  ///< one fragment is a datagram by itself, with the others' number
+    bool odd_among_others;     ///< one that others follow doesn't end at a multiple of eight
 };
 
 /// An entry that only one of them has, or that they list differently.
@@ -29,7 +33,8 @@ struct EntryCase {
     const Campaign& campaign;
     bool after_reset;  ///< the sequence has had an RST
     bool retagged;
-    bool real_time_is_short;  ///< less than the kernel's two seconds passed at some step
+    uint32_t atomic_fragments;  ///< IPv6 datagrams of one fragment (RFC 6946) so far
+    bool real_time_is_short;    ///< less than the kernel's two seconds passed at some step
 };
 
 /// A difference that is meant: its predicate, its reason, and whether what follows in the same
@@ -47,7 +52,10 @@ struct Difference {
 /// Of an entry that might end while a phase runs; nothing but its time tells.
 [[nodiscard]] const Difference& near_its_end();
 
+/// A segment, or the fragment of one that the flags are in.
 [[nodiscard]] bool is_tcp_reset(std::span<const uint8_t> frame);
+/// A fragment header of IPv6 in front of a whole datagram.
+[[nodiscard]] bool is_atomic_fragment(std::span<const uint8_t> frame);
 
 /// True when the two say the same.
 [[nodiscard]] bool agree(const PacketCase& packet);

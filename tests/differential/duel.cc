@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "duel.h"
 
+#include "base/byteorder.h"
 #include "frame.h"
 
 #include <algorithm>
@@ -50,6 +51,21 @@ bool entry_order(const Entry& a, const Entry& b) {
     return a.original < b.original;
 }
 
+/// What only all fragments of a datagram tell.
+void note_neighbours(std::span<const Passage> fragments, PacketCase& both) {
+    for (const Passage& one : fragments) {
+        both.atomic_among_others |= fragments.size() > 1 && is_atomic_fragment(one.bytes);
+        both.odd_among_others |= one.ravelin.reason == DropReason::FragmentMalformed;
+        const Extent a = extent_of(one.bytes);
+        for (const Passage& other : fragments) {
+            const Extent b = extent_of(other.bytes);
+            const bool same = a == b && std::ranges::equal(one.bytes.last(a.to - a.from),
+                                                           other.bytes.last(a.to - a.from));
+            both.overlaps |= !same && a.from < b.to && b.from < a.to;
+        }
+    }
+}
+
 void sort_entries(std::vector<Entry>& entries) {
     for (Entry& entry : entries)
         entry.sequence = owner_of(entry.original);
@@ -80,7 +96,6 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
     for (uint8_t phase = 0; phase < kPhases; ++phase) {
         const Instant started = now();
         run_phase(phase);
-        judge_datagrams(phase);
         slow_ |= now() - started > kStreamAfter - 200ms;
         judge_entries();
         if (phase + 1 == kPhases) break;
@@ -150,25 +165,33 @@ void Duel::exchange(std::vector<uint32_t>& chosen) {
     chosen.clear();
 }
 
+PacketCase Duel::packet_case(const Passage& passage, const Progress& progress) const {
+    return {.frame = passage.bytes,
+            .kernel = passage.kernel,
+            .ravelin = passage.ravelin,
+            .campaign = *campaign_,
+            .after_reset = progress.had_reset,
+            .retagged = progress.retagged,
+            .is_fragment = passage.is_fragment,
+            .overlaps = false,
+            .atomic_among_others = false,
+            .odd_among_others = false};
+}
+
 void Duel::judge(uint32_t script, uint32_t event) {
     const Event& sent = scripts_[script].events[event];
     const Passage& passage = passages_[progress_[script].first_passage + event];
-    if (sent.datagram != 0) return;
     Progress& progress = progress_[script];
     progress.had_reset |= is_tcp_reset(passage.bytes);
     const uint16_t tag = tag_of(passage.bytes);
     progress.retagged |= event > 0 && tag != progress.tag;
     progress.tag = tag;
+    if (sent.datagram != 0) return judge_fragment(script, event);
     if (sent.meant.is_error) coverage_.count_error(sent.meant);
     const bool nothing = !passage.kernel.came_out;
     ++coverage_.classes[nothing ? 7 : static_cast<size_t>(passage.kernel.ct_class)];
-    const PacketCase both{.frame = passage.bytes,
-                          .kernel = passage.kernel,
-                          .ravelin = passage.ravelin,
-                          .campaign = *campaign_,
-                          .after_reset = progress_[script].had_reset,
-                          .retagged = progress_[script].retagged};
-    if (progress_[script].settled || agree(both)) return;
+    const PacketCase both = packet_case(passage, progress);
+    if (progress.settled || agree(both)) return;
     const Difference* const why = explain(both);
     Finding finding{.script = script, .why = why, .kind = {}, .what = {}};
     if (why == nullptr) {
@@ -179,43 +202,49 @@ void Duel::judge(uint32_t script, uint32_t event) {
     report(std::move(finding));
 }
 
-void Duel::judge_datagrams(uint8_t phase) {
-    for (uint32_t script = 0; script < scripts_.size(); ++script) {
-        const std::vector<Event>& events = scripts_[script].events;
-        for (uint32_t event = 0; event < progress_[script].next;) {
-            const uint32_t first = event++;
-            if (events[first].phase != phase || events[first].datagram == 0) continue;
-            while (event < progress_[script].next &&
-                   events[event].datagram == events[first].datagram)
-                ++event;
-            judge_datagram(script, first, event);
-        }
-    }
+void Duel::judge_fragment(uint32_t script, uint32_t event) {
+    const std::vector<Event>& events = scripts_[script].events;
+    const uint16_t datagram = events[event].datagram;
+    Progress& progress = progress_[script];
+    progress.atomic += is_atomic_fragment(passages_[progress.first_passage + event].bytes) ? 1 : 0;
+    if (event + 1 < events.size() && events[event + 1].datagram == datagram) return;
+    uint32_t first = event;
+    while (first > 0 && events[first - 1].datagram == datagram)
+        --first;
+    judge_datagram(script, first, event + 1);
 }
 
 void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
-    const std::span<const Passage> fragments{&passages_[progress_[script].first_passage + first],
+    const Progress& progress = progress_[script];
+    const std::span<const Passage> fragments{&passages_[progress.first_passage + first],
                                              end - first};
-    Verdict theirs;
-    Verdict ours;
+    const auto case_of = [&](const Passage& passage) {
+        PacketCase both = packet_case(passage, progress);
+        note_neighbours(fragments, both);
+        return both;
+    };
+    // What the kernel puts together and cuts again comes out under its first fragment's number.
+    const Passage* theirs = nullptr;
+    const Passage* ours = nullptr;
+    const Passage* differs = nullptr;
     for (const Passage& fragment : fragments) {
-        if (fragment.kernel.came_out) theirs = fragment.kernel;
-        // A copy that is dropped says nothing about the others.
-        if (!ours.came_out) ours = fragment.ravelin;
+        if (ours == nullptr && fragment.ravelin.came_out) ours = &fragment;
+        if (theirs == nullptr && fragment.kernel.came_out) theirs = &fragment;
+        if (differs == nullptr && fragment.kernel.came_out && !agree(case_of(fragment)))
+            differs = &fragment;
     }
-    ++coverage_.classes[!theirs.came_out ? 7 : static_cast<size_t>(theirs.ct_class)];
-    const PacketCase both{.frame = fragments.front().bytes,
-                          .kernel = theirs,
-                          .ravelin = ours,
-                          .campaign = *campaign_,
-                          .after_reset = progress_[script].had_reset,
-                          .retagged = progress_[script].retagged};
-    if (progress_[script].settled || (!theirs.came_out && !ours.came_out) || agree(both)) return;
-    const Difference* const why = explain(both);
+    ++coverage_.classes[theirs == nullptr ? 7 : static_cast<size_t>(theirs->kernel.ct_class)];
+    if (theirs == nullptr) differs = ours;
+    const PacketCase all = case_of(fragments.front());
+    if (all.atomic_among_others || all.odd_among_others) differs = &fragments.front();
+    if (progress.settled || differs == nullptr) return;
+    const Difference* why = nullptr;
+    for (const Passage& fragment : fragments)
+        if (why == nullptr) why = explain(case_of(fragment));
     Finding finding{.script = script, .why = why, .kind = {}, .what = {}};
     if (why == nullptr) {
-        finding.kind = "of a datagram the kernel says " + describe_verdict(theirs) + ", Ravelin " +
-                       describe_verdict(ours);
+        finding.kind = "of a datagram the kernel says " + describe_verdict(differs->kernel) +
+                       ", Ravelin " + describe_verdict(differs->ravelin);
         finding.what = "events " + std::to_string(first + 1) + " to " + std::to_string(end);
     }
     report(std::move(finding));
@@ -241,13 +270,16 @@ void Duel::judge_entries() {
 void Duel::judge_entry(const Entry* theirs, const Entry* ours) {
     const uint32_t number = (theirs != nullptr ? theirs : ours)->sequence;
     const uint32_t script = number - scripts_.front().number;
-    if (script >= scripts_.size()) throw std::runtime_error{"an entry of no sequence"};
+    if (script >= scripts_.size())
+        throw std::runtime_error{"an entry of no sequence: the kernel has " +
+                                 describe_entry(theirs) + ", Ravelin " + describe_entry(ours)};
     if (progress_[script].settled) return;
     const EntryCase both{.kernel = theirs,
                          .ravelin = ours,
                          .campaign = *campaign_,
                          .after_reset = progress_[script].had_reset,
                          .retagged = progress_[script].retagged,
+                         .atomic_fragments = progress_[script].atomic,
                          .real_time_is_short = slow_ || unwaited_ > Duration{}};
     if (agree(both)) return;
     const Difference* const why = explain(both);

@@ -43,6 +43,7 @@ class Duel {
         uint32_t next = 0;  ///< event
         bool had_reset = false;
         bool retagged = false;
+        uint32_t atomic = 0;   ///< IPv6 datagrams of one fragment
         uint16_t tag = 0;      ///< of the last frame
         bool settled = false;  ///< a difference was found: what follows says nothing more
     };
@@ -53,8 +54,10 @@ class Duel {
     void run_phase(uint8_t phase);
     void exchange(std::vector<uint32_t>& chosen);
     void judge(uint32_t script, uint32_t event);
-    void judge_datagrams(uint8_t phase);
-    /// Fragments, from `first` up to `end`: they share one verdict.
+    [[nodiscard]] PacketCase packet_case(const Passage& passage, const Progress& progress) const;
+    /// With the last fragment of a datagram all of them are judged.
+    void judge_fragment(uint32_t script, uint32_t event);
+    /// Fragments, from `first` up to `end`.
     void judge_datagram(uint32_t script, uint32_t first, uint32_t end);
     void judge_entries();
     void judge_entry(const Entry* theirs, const Entry* ours);

@@ -140,11 +140,22 @@ Place place_behind_options(std::span<const uint8_t> frame) {
         at.l4 = at.l3 + (frame[at.l3] & 0xfU) * 4;
     while (at.family == Family::Ipv6 && frame.size() >= at.l4 + 8 &&
            (at.protocol == ip_protocol::kHopByHop || at.protocol == ip_protocol::kRouting ||
+            at.protocol == ip_protocol::kFragment ||
             at.protocol == ip_protocol::kDestinationOptions)) {
         at.protocol = frame[at.l4];
         at.l4 += (frame[at.l4 + 1] + 1U) * 8;
     }
     return at;
+}
+
+Extent extent_of(std::span<const uint8_t> frame) {
+    const Place at = place_behind_options(frame);
+    if (frame.size() < at.l4) return {};
+    const bool v6 = at.family == Family::Ipv6;
+    size_t from = v6 ? 0 : (load_be16(&frame[at.l3 + 6]) & 0x1fffU) * 8;
+    if (v6 && frame[at.l3 + 6] == ip_protocol::kFragment)
+        from = load_be16(&frame[at.l3 + 42]) & 0xfff8U;
+    return {from, from + frame.size() - at.l4};
 }
 
 std::array<uint8_t, 16> source_of(std::span<const uint8_t> frame, const Place& at) {

@@ -5,6 +5,7 @@
 #include "script.h"
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -56,8 +57,17 @@ void seal_ipv4_header(std::span<uint8_t> header);
 /// Reads the place of a frame without extension headers.
 [[nodiscard]] Place place_of(std::span<const uint8_t> frame);
 
-/// The same for a frame with IPv4 options, or hop-by-hop, routing and destination options of IPv6.
+/// The same for a frame with IPv4 options, or hop-by-hop, routing, destination options and fragment
+/// headers of IPv6.
 [[nodiscard]] Place place_behind_options(std::span<const uint8_t> frame);
+
+/// Bytes of its datagram that a frame carries, the upper layer's header being the first.
+struct Extent {
+    size_t from = 0;
+    size_t to = 0;
+    auto operator<=>(const Extent&) const = default;
+};
+[[nodiscard]] Extent extent_of(std::span<const uint8_t> frame);
 
 /// The addresses of a frame.
 [[nodiscard]] std::array<uint8_t, 16> source_of(std::span<const uint8_t> frame, const Place& at);

@@ -69,7 +69,7 @@ void Generator::begin_talk(uint32_t block, const Campaign& campaign, Talk& talk)
         talk.envelope.protocol = ip_protocol::kEsp;
     } else if (dice < 93) {
         talk.envelope.protocol = ip_protocol::kGre;
-    } else if (dice < 97 && widely_) {
+    } else if (dice < 97) {
         talk.envelope.protocol = ip_protocol::kSctp;
     } else {
         talk.envelope.protocol = random_.pick(kOtherProtocols);
@@ -116,7 +116,7 @@ void Generator::add_event(Script& script, uint8_t phase) {
         add_error(script, phase);
     } else if (dice < 92) {
         add_mutation(script, phase);
-    } else if (dice < 97 && widely_) {
+    } else if (dice < 97) {
         add_fragments(script, phase);
     } else {
         add_stray(script, phase);
@@ -157,7 +157,7 @@ void Generator::write_query(const Talk& talk, bool from_server) {
 
 void Generator::write_gre(const Talk& talk, bool from_server) {
     upper_.assign(8 + random_.below(40), 'g');
-    const bool pptp = widely_ && talk.spi % 3 == 0;
+    const bool pptp = talk.spi % 3 == 0;
     store_be32(&upper_[0], pptp ? 0x3001880b : 0x00000800);
     if (!pptp) return;
     store_be16(&upper_[4], static_cast<uint16_t>(upper_.size() - 8));
@@ -233,6 +233,9 @@ void Generator::add_error(Script& script, uint8_t phase) {
     if (from == 0) envelope.source = destination_of(frame, inner);
     if (from == 1) envelope.source = address_of(block_, inner.family, Host::Stranger);
     if (random_.percent(10)) envelope.destination = destination_of(frame, inner);
+    // One of the two has to tell whose it is, and the other may be of nobody.
+    if (envelope.source == envelope.destination)
+        envelope.source = address_of(block_, inner.family, Host::Router);
     envelope.protocol = icmp_of(inner.family);
     envelope.id = ++id_;
     const bool from_beyond = random_.percent(85);

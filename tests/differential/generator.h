@@ -22,8 +22,7 @@ namespace ravelin::differential {
 /// plays no part, so that it can be replayed.
 class Generator {
   public:
-    /// `widely`: fragments, SCTP and PPTP, too.
-    Generator(uint64_t seed, bool widely) : seed_{seed}, widely_{widely} {}
+    explicit Generator(uint64_t seed) : seed_{seed} {}
 
     /// `index` chooses the sequence, `block` the addresses that it uses.
     void generate(uint64_t index, uint32_t block, const Campaign& campaign, Script& script);
@@ -89,7 +88,6 @@ class Generator {
     [[nodiscard]] Envelope envelope_between(Family family, Host from, Host to) const;
 
     uint64_t seed_;
-    bool widely_;
     Random random_{0};
     uint32_t block_ = 0;
     uint16_t vlan_ = 0;

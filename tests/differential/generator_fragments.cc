@@ -78,10 +78,16 @@ void Generator::add_fragments(Script& script, uint8_t phase) {
         for (size_t i = pieces.size(); i > 1; --i)
             std::swap(pieces[i - 1], pieces[random_.below(static_cast<uint32_t>(i))]);
     }
-    const auto id = static_cast<uint32_t>(random_.next());
-    ++datagrams_;
-    for (const Piece& piece : pieces) {
+    const uint32_t odd = random_.below(40);  // a piece that doesn't end at a multiple of eight
+    const uint32_t different = random_.below(20);  // ... whose last byte is another
+    // Each has its own: the kernel holds fragments for half a minute of real time.
+    const auto id = static_cast<uint32_t>(random_.next() << 8 | (++datagrams_ & 0xff));
+    for (uint32_t i = 0; i < pieces.size(); ++i) {
+        Piece piece = pieces[i];
+        if (i == odd && !piece.last) piece.to += 4;
+        if (piece.to > length) piece.to = length;
         frame_ = cut_piece(whole, at, piece, id);
+        if (i == different && i > 0) frame_.back() ^= 1;
         add(script,
             {.side = from_server ? Side::B : Side::A, .phase = phase, .datagram = datagrams_},
             protocol_name(at.protocol));

@@ -39,7 +39,7 @@ void Generator::mutate_quote(Bytes& quote, Family family) {
         case 1:
             return flip(l4 + random_.below(4));
         case 2:
-            quote[v6 ? 6 : 9] = kProtocols[random_.below(widely_ ? 12 : 11)];
+            quote[v6 ? 6 : 9] = kProtocols[random_.below(12)];
             return;
         case 3:
             return flip(addresses + length - 1);
@@ -96,7 +96,7 @@ bool Generator::mutate_ipv4(Place& at) {
             ip[8] = 0;  // TTL
             return true;
         case 3:
-            at.protocol = ip[9] = kProtocols[random_.below(widely_ ? 12 : 11)];
+            at.protocol = ip[9] = kProtocols[random_.below(12)];
             return random_.percent(70);
         case 4:
             ip[10] ^= static_cast<uint8_t>(1 + random_.below(255));
@@ -159,7 +159,7 @@ bool Generator::mutate_ipv6(Place& at) {
             ip[7] = 0;  // hop limit
             return true;
         case 3:
-            at.protocol = ip[6] = kProtocols[random_.below(widely_ ? 12 : 11)];
+            at.protocol = ip[6] = kProtocols[random_.below(12)];
             return random_.percent(70);
         case 4:  // ::, ::1, ff02::1 or the other end
             if (random_.percent(30)) {

@@ -23,7 +23,6 @@ struct Options {
     uint32_t minutes = 0;
     uint32_t processes = 0;
     uint32_t batch = 2500;  ///< 30,000 sequences are all campaigns then
-    bool widely = false;
     std::string replay;
     uint32_t minimised = 5;
     std::string output = "build/differential";
@@ -38,7 +37,6 @@ bool compare(const Options& options, uint64_t seed, Tally& sum, double& seconds)
     const Task task{.seed = seed,
                     .sequences = options.minutes != 0 ? 0 : options.sequences,
                     .limit = std::chrono::minutes{options.minutes},
-                    .widely = options.widely,
                     .batch = options.batch,
                     .minimised = options.minimised,
                     .output = options.output};
@@ -103,8 +101,6 @@ int main(int argc, char** argv) {
     app.add_flag("--long", long_form, "the same as --minutes 30");
     app.add_option("--processes", options.processes, "default: two for each CPU");
     app.add_option("--batch", options.batch, "sequences that are under way together");
-    app.add_flag("--widely", options.widely,
-                 "fragments, SCTP and PPTP, too: their differences are not all explained yet");
     app.add_option("--replay", options.replay, "run one script, as failures are printed");
     app.add_option("--minimise", options.minimised, "kinds of failures that are made small");
     app.add_option("--output", options.output, "folder for scripts and captures of failures");

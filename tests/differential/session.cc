@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "session.h"
 
+#include "base/byteorder.h"
 #include "minimise.h"
 
 #include <algorithm>
@@ -21,6 +22,19 @@ bool has_udp(const Script& script) {
         const std::span<const uint8_t> frame = script.frame(event);
         return frame.size() > 40 && place_of(frame).protocol == ip_protocol::kUdp;
     });
+}
+
+/// Other identifications, since the kernel may still hold fragments of the last run.
+void renumber_datagrams(Script& script, uint16_t number) {
+    for (const Event& event : script.events) {
+        if (event.datagram == 0) continue;
+        const std::span<uint8_t> frame = script.frame(event);
+        const Place at = place_of(frame);
+        const bool v6 = at.family == Family::Ipv6;
+        uint8_t* const id = &frame[v6 ? at.l4 + 6 : at.l3 + 4];
+        store_be16(id, load_be16(id) ^ number);
+        if (!v6) seal_ipv4_header(frame.subspan(at.l3, 20));
+    }
 }
 
 }  // namespace
@@ -60,7 +74,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
         task.sequences == 0 ? task.batch : std::min<uint64_t>(task.batch, task.sequences - first);
     // The kernel may still hold fragments of the addresses' last use.
     const auto block = static_cast<uint32_t>((batch % 64) << 16);
-    Generator generator{task.seed, task.widely};
+    Generator generator{task.seed};
     scripts_.resize(count);
     for (uint32_t i = 0; i < count; ++i)
         generator.generate(first + i, block + i, campaign, scripts_[i]);
@@ -87,6 +101,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
 
 std::vector<Finding> Session::replay(const Replay& replay, Waiting waiting) {
     scripts_.assign(1, replay.script);
+    renumber_datagrams(scripts_.front(), ++replays_);
     Steps steps = replay.steps;
     return duel_.run(campaign_named(replay.campaign), scripts_, steps, waiting);
 }

@@ -32,7 +32,6 @@ struct Task {
     uint64_t stride = 1;            ///< processes: each takes every n-th batch
     uint64_t sequences = 0;         ///< how many at most; 0: no limit
     std::chrono::seconds limit{0};  ///< how long at most; 0: no limit
-    bool widely = false;            ///< fragments, SCTP and PPTP, too
     uint32_t batch = 6000;
     uint32_t minimised = 5;  ///< so many kinds of failures are made small and printed
     std::string output;      ///< folder for them
@@ -58,6 +57,7 @@ class Session {
     Appliance appliance_;
     Duel duel_;
     std::vector<Script> scripts_;
+    uint16_t replays_ = 0;
     std::map<std::string, uint64_t> kinds_;  ///< of what is unexplained
 };
 
