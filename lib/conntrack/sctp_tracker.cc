@@ -249,6 +249,7 @@ TagVerdict judge_tag(Passage& p, const Chunk& each) noexcept {
 
 /// INIT and INIT ACK tell the tag that the other side has to use. False: they contradict.
 bool note_initiate_tag(Passage& p, const Chunk& each) noexcept {
+    if (each.type == chunk::kCookieAck) p.state.initiated = 0;  // whoever began, it is settled
     if (each.type != chunk::kInit && each.type != chunk::kInitAck) return true;
     if (each.bytes.size() < kInitLength) return false;
     const uint32_t told = load_be32(&each.bytes[4]);

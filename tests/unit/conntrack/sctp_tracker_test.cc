@@ -237,7 +237,7 @@ TEST(Sctp, both_may_begin_and_the_answers_to_each_are_told_apart) {
     EXPECT_EQ(association.phase, SctpPhase::Established);
 }
 
-// The next four were seen to be so on Linux 6.18, by the differential test.
+// The next five were seen to be so on Linux 6.18, by the differential test.
 
 TEST(Sctp, an_init_that_is_repeated_without_an_answer_renews_nothing) {
     Association association;
@@ -281,6 +281,25 @@ TEST(Sctp, an_init_with_the_tag_that_is_known_is_no_beginning) {
         // Its answer may bring a new tag only if that was one.
         EXPECT_EQ(receive(Direction::Original, told, Association::blank().sctp_init(2, 0x55)),
                   told == 0x77 ? Outcome::Invalid : Outcome::Pass);
+    }
+}
+
+TEST(Sctp, a_cookie_ack_settles_who_began) {
+    const Bytes answer = Association::packet(0x77, Association::blank().sctp_init(2, 0x55));
+    for (const bool settled : {false, true}) {
+        Association association;
+        const auto receive = [&](Direction direction, uint32_t tag, const PacketBuilder& chunks) {
+            return association.receive(direction, Association::packet(tag, chunks)).outcome;
+        };
+        ASSERT_EQ(receive(Direction::Original, 0x77, Association::blank().chunk(8)), Outcome::Pass);
+        ASSERT_EQ(receive(Direction::Reply, 0, Association::blank().sctp_init(1, 0x77)),
+                  Outcome::Pass);
+        if (settled) {
+            ASSERT_EQ(receive(Direction::Original, 0x77, Association::blank().chunk(11)),
+                      Outcome::Pass);
+        }
+        EXPECT_EQ(association.receive(Direction::Original, answer).outcome,
+                  settled ? Outcome::Invalid : Outcome::Pass);
     }
 }
 
