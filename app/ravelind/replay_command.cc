@@ -167,8 +167,12 @@ ExitCode run_replay(const Options& options, const Config& config) {
     // One worker, whatever the file says: a replay is a pure function of its captures. The secret
     // is fixed too, so that the ids of connections are the same in every run.
     const std::vector<QueuePlan> queues(config.ports.size());
-    Replay replay{make_topology(config, queues), make_runtime(config, 1), config.connections,
-                  HashSecret{}, config.fragments};
+    Replay replay{make_topology(config, queues),
+                  make_runtime(config, 1),
+                  config.connections,
+                  HashSecret{},
+                  config.fragments,
+                  config.tombstones};
     replay.run(merge, [&](const ReplayedPacket& packet) {
         outputs.write(packet, config.ports[packet.port].name);
     });

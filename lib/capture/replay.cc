@@ -77,7 +77,7 @@ void ReplayIo::observe(const Packet& packet) noexcept {
 
 struct Replay::Engine {
     Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
-           const HashSecret& secret, const FragmentCapacity& fragments)
+           const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones)
         : topology{wiring}, runtime{std::move(first)} {
         link.capacity = capacity;
         topology.worker_count = 1;
@@ -85,7 +85,7 @@ struct Replay::Engine {
             transmitter.assign(1, 0);
         worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
             WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret,
-                        fragments},
+                        fragments, tombstones},
             io, clock);
         worker->shard().conntrack.identify(true);
         quiescence.enter(0);
@@ -103,9 +103,9 @@ struct Replay::Engine {
 };
 
 Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-               const HashSecret& secret, const FragmentCapacity& fragments)
-    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret, fragments)} {
-}
+               const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones)
+    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret, fragments,
+                                       tombstones)} {}
 
 Replay::~Replay() {
     engine_->quiescence.leave(0);

@@ -80,7 +80,8 @@ static_assert(PacketIo<ReplayIo>);
 class Replay {
   public:
     Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-           const HashSecret& secret, const FragmentCapacity& fragments = {});
+           const HashSecret& secret, const FragmentCapacity& fragments = {},
+           uint32_t tombstones = 0);
     ~Replay();
     Replay(const Replay&) = delete;
     Replay& operator=(const Replay&) = delete;

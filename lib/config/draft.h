@@ -36,6 +36,7 @@ struct RuleDraft {
 struct Draft {
     Config config{};
     std::string profile = "strict";
+    std::string stale_policy = "drop";
     std::vector<PortDraft> ports{};
     std::vector<WireDraft> wires{};
     std::vector<RuleDraft> rules{};

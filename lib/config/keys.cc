@@ -189,6 +189,7 @@ std::vector<const Key*> keys_under(std::string_view path) {
 void apply_profile(Draft& draft) {
     draft.config.tracking =
         draft.profile == "linux" ? TrackingOptions::linux_profile() : TrackingOptions::strict();
+    draft.stale_policy = write_stale_policy(draft.config.tracking.tombstones.policy);
 }
 
 }  // namespace ravelin::config

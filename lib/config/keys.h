@@ -72,6 +72,10 @@ struct Key {
 /// The keys directly under a path; "" for the top level.
 [[nodiscard]] std::vector<const Key*> keys_under(std::string_view path);
 
+/// The words of `conntrack.tombstones.policy`.
+[[nodiscard]] std::string write_stale_policy(StalePolicy policy);
+[[nodiscard]] StalePolicy read_stale_policy(std::string_view word) noexcept;
+
 /// Sets the values of a profile, before single keys override them.
 void apply_profile(Draft& draft);
 

@@ -14,6 +14,11 @@ namespace {
         return draft.config.member; \
     }
 
+#define DRAFT(member)            \
+    [](Draft & draft) -> auto& { \
+        return draft.member;     \
+    }
+
 /// Ticks wrap after 248 days; a month is more than any protocol asks for.
 constexpr int64_t kShortest = std::chrono::milliseconds{1s}.count();
 constexpr int64_t kLongest = std::chrono::milliseconds{30 * 24h}.count();
@@ -150,6 +155,32 @@ void add_fragments(std::vector<Key>& keys) {
                         "The first fragment must hold the whole transport header."));
 }
 
+void add_tombstones(std::vector<Key>& keys) {
+    keys.push_back({"conntrack.tombstones",
+                    Format::Section,
+                    {},
+                    "What is remembered of connections that have ended, so that a late packet is "
+                    "known as one (class STALE) and isn't taken for an attempt to come in."});
+    keys.push_back({"conntrack.tombstones.capacity", Format::Number,
+                    Access<uint32_t>{CONFIG(tombstones)},
+                    "So many of them, over all workers, 32 bytes each; the oldest give way. "
+                    "0: none. Read at start only.",
+                    false, 0, 64 << 20});
+    keys.push_back({"conntrack.tombstones.ttl", Format::Duration,
+                    Access<Duration>{TRACKING(tombstones.ttl)}, "So long after its end.", false,
+                    kShortest, std::chrono::milliseconds{7 * 24h}.count()});
+    keys.push_back({"conntrack.tombstones.policy",
+                    Format::Word,
+                    Access<std::string>{DRAFT(stale_policy)},
+                    "What happens to a late packet. drop: silently. as-new: tombstones aren't "
+                    "asked; the rules decide as for any first packet. The opener's own packets may "
+                    "always begin the connection anew.",
+                    false,
+                    0,
+                    0,
+                    {"drop", "as-new"}});
+}
+
 void add_tcp_and_parse(std::vector<Key>& keys) {
     keys.push_back({"conntrack.tcp", Format::Section, {}, "TCP."});
     keys.push_back(flag("conntrack.tcp.loose", TRACKING(tcp_loose),
@@ -191,8 +222,17 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
 
 #undef TRACKING
 #undef CONFIG
+#undef DRAFT
 
 }  // namespace
+
+std::string write_stale_policy(StalePolicy policy) {
+    return policy == StalePolicy::AsNew ? "as-new" : "drop";
+}
+
+StalePolicy read_stale_policy(std::string_view word) noexcept {
+    return word == "as-new" ? StalePolicy::AsNew : StalePolicy::Drop;
+}
 
 std::vector<Key> conntrack_keys() {
     std::vector<Key> keys{{"conntrack", Format::Section, {}, "Connection tracking."},
@@ -221,6 +261,7 @@ add_timeouts(keys);
 add_queries_and_errors(keys);
 add_tcp_and_parse(keys);
 add_fragments(keys);
+add_tombstones(keys);
 return keys;
 }
 

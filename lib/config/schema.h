@@ -59,6 +59,7 @@ struct Config {
     std::vector<WireConfig> wires;
     std::vector<uint16_t> pass_ethertypes{0x0806};  ///< non-IP that crosses the wire; `non_ip`
     uint32_t connections = 262144;  ///< of the whole appliance; `conntrack.connections`
+    uint32_t tombstones = 262144;   ///< likewise; `conntrack.tombstones.capacity`
     FragmentCapacity fragments;     ///< of each worker; `conntrack.fragments`
     TrackingOptions tracking = TrackingOptions::strict();
     Policy policy;  ///< `rules` and the wires' defaults

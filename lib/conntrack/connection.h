@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "conntrack/close_reason.h"
 #include "conntrack/tracker.h"
 #include "flow/key.h"
 
@@ -37,8 +38,9 @@ struct alignas(64) Connection {
     std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
     // second line
     Tick created{};
-    Tick armed{};                    ///< where the wheel has it: no later than the deadline
-    uint16_t policy_generation = 0;  ///< of the policy that allowed it
+    Tick armed{};                            ///< where the wheel has it: no later than the deadline
+    uint16_t policy_generation = 0;          ///< of the policy that allowed it
+    ClosedBy closed_by = ClosedBy::Unknown;  ///< who began to close it, or has ended it
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }

@@ -2,6 +2,7 @@
 #include "conntrack/conntrack.h"
 
 #include "base/check.h"
+#include "conntrack/closing.h"
 #include "conntrack/generic_tracker.h"
 #include "conntrack/icmp_tracker.h"
 #include "conntrack/sctp_tracker.h"
@@ -47,13 +48,6 @@ void decrement(Counter& gauge) noexcept {
     gauge.set(gauge.value() - 1);
 }
 
-/// Flows whose answers carry another number: an SPI (ADR 13), a call id of PPTP.
-bool is_one_way(const FlowKey& key) noexcept {
-    return (key.protocol == ip_protocol::kEsp || key.protocol == ip_protocol::kAh ||
-            key.protocol == ip_protocol::kGre) &&
-           (key.low_port | key.high_port) != 0;
-}
-
 /// Whether an error about a packet of this direction leaves nothing to wait for.
 bool ends_by_error(Connection& connection, Direction quoted) noexcept {
     if (is_one_way(connection.key)) return false;
@@ -66,7 +60,8 @@ bool ends_by_error(Connection& connection, Direction quoted) noexcept {
 }  // namespace
 
 Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
-                     ConntrackCounters& counters, EventPort events, Instant start)
+                     ConntrackCounters& counters, EventPort events, Instant start,
+                     uint32_t tombstones)
     : capacity_{capacity},
       shard_{shard},
       started_{start},
@@ -75,6 +70,7 @@ Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
       wheel_{capacity, Tick::at(start)},
       connections_{capacity},
       ipv6_{capacity},
+      tombstones_{tombstones},
       counters_{counters},
       events_{events} {
     CHECK(capacity > 0 && capacity < kNone);
@@ -118,8 +114,11 @@ uint32_t Conntrack::find(const FlowId& id, uint32_t candidate, Instant now) noex
     return index;
 }
 
-void Conntrack::move(Connection& connection, uint8_t state) noexcept {
+void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexcept {
     if (state == connection.state) return;
+    const uint8_t protocol = connection.key.protocol;
+    if (is_closing(protocol, state) && !is_closing(protocol, connection.state))
+        connection.closed_by = closer(by);
     decrement(gauge(connection));
     connection.state = state;
     gauge(connection).add();
@@ -136,14 +135,14 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
             const TrackStep result =
                 TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4),
                                    direction, seen_reply, assured, options);
-            move(connection, static_cast<uint8_t>(phase));
+            move(connection, static_cast<uint8_t>(phase), direction);
             return result;
         }
         case ip_protocol::kSctp: {
             auto phase = static_cast<SctpPhase>(connection.state);
             const TrackStep result = SctpTracker::update(
                 connection.protocol.sctp, phase, SctpPacket::read(headers, l4), direction, options);
-            move(connection, static_cast<uint8_t>(phase));
+            move(connection, static_cast<uint8_t>(phase), direction);
             return result;
         }
         case ip_protocol::kUdp:
@@ -183,6 +182,7 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
                 }
                 return tracked;
             case Outcome::Reopen:
+                connection.closed_by = closer(tracked.direction);
                 end(index, EndReason::Replaced, now);
                 tracked = Tracked{};
                 break;
@@ -224,6 +224,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     }
     if (step.outcome == Outcome::PassAndEnd) {
         const bool tcp = connection.key.protocol == ip_protocol::kTcp;
+        connection.closed_by = closer(direction);
         end(index, tcp ? EndReason::TcpReset : EndReason::Answered, now);
     }
 }
@@ -247,8 +248,10 @@ Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence, uint32_t c
         return tracked;
     }
     tracked.ct_class = CtClass::Related;
-    if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted))
+    if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted)) {
+        connection.closed_by = closer(tracked.direction);
         end(index, EndReason::IcmpError, now);
+    }
     return tracked;
 }
 
@@ -344,6 +347,7 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
 void Conntrack::end(uint32_t index, EndReason reason, Instant now) noexcept {
     emit(EventKind::Destroy, index, reason, now);
     Connection& connection = connections_[index];
+    bury(connection, reason, Tick::at(now));
     decrement(gauge(connection));
     table_.erase(connection.hash, index);
     wheel_.disarm(index);
@@ -377,7 +381,8 @@ Counter& Conntrack::gauge(const Connection& connection) noexcept {
 }
 
 size_t Conntrack::memory_bytes() const noexcept {
-    return table_.memory_bytes() + wheel_.memory_bytes() + connections_.bytes() + ipv6_.bytes();
+    return table_.memory_bytes() + wheel_.memory_bytes() + connections_.bytes() + ipv6_.bytes() +
+           tombstones_.memory_bytes();
 }
 
 }  // namespace ravelin

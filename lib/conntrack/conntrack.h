@@ -6,6 +6,7 @@
 #include "conntrack/counters.h"
 #include "conntrack/options.h"
 #include "conntrack/record.h"
+#include "conntrack/tombstones.h"
 #include "flow/extract.h"
 #include "flow/table.h"
 #include "sync/spsc_ring.h"
@@ -46,6 +47,20 @@ struct Tracked {
     uint64_t flow = 0;  ///< id of the connection when identify() was asked for, else 0
 };
 
+/// How sure it is that a packet belongs to the connection of a tombstone.
+enum class Certainty : uint8_t {
+    Guess,  ///< addresses and ports are the same, but its sequence number or tag doesn't fit
+    Tuple,  ///< addresses and ports, or the identifier of an ICMP query
+    Exact   ///< also its TCP sequence number, SCTP verification tag, SPI or call id
+};
+
+/// The connection that a packet is too late for.
+struct Late {
+    Tombstone* tombstone = nullptr;  ///< nullptr: none; valid until a connection ends
+    Direction direction = Direction::Original;
+    Certainty certainty = Certainty::Tuple;
+};
+
 /// Connection tracking of one shard: the table, the connections, their timers.
 ///
 /// Pure: bytes, values and `now` in, a judgement out; nothing is allocated after construction.
@@ -56,7 +71,8 @@ class Conntrack {
     static constexpr uint32_t kNone = FlowTable::kNone;
 
     Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
-              ConntrackCounters& counters, EventPort events, Instant start);
+              ConntrackCounters& counters, EventPort events, Instant start,
+              uint32_t tombstones = 0);
 
     /// Whoever wants Tracked::flow (replay, explain) asks once; it costs a hash per packet.
     void identify(bool on) noexcept { identify_ = on; }
@@ -83,6 +99,19 @@ class Conntrack {
     Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
                 const TrackingOptions& options, Instant now) noexcept;
 
+    /// For a packet that has no connection: asks for the memory that find_late() will read.
+    void prefetch_tombstone(const FlowId& id) const noexcept {
+        tombstones_.prefetch(extractor_.hash64(id.key));
+    }
+
+    /// The ended connection that a packet without a connection belongs to, if it is remembered.
+    /// `l4` is nullptr for an ICMP error, whose `id` is that of the quoted packet.
+    [[nodiscard]] Late find_late(const FlowId& id, const uint8_t* l4,
+                                 const TombstoneOptions& options, Instant now) noexcept;
+
+    /// The connection has begun anew.
+    void forget(Tombstone& tombstone) noexcept;
+
     /// Ends what is due, at most `budget` connections; call it once per iteration.
     void expire(Instant now, uint32_t budget) noexcept;
 
@@ -106,7 +135,7 @@ class Conntrack {
     [[nodiscard]] Direction direction_of(const Connection& connection,
                                          const FlowId& id) const noexcept;
     /// Into another state of its protocol, with the gauges.
-    void move(Connection& connection, uint8_t state) noexcept;
+    void move(Connection& connection, uint8_t state, Direction by) noexcept;
     TrackStep step(Connection& connection, const Headers& headers, const uint8_t* l4,
                    Direction direction, const TrackingOptions& options, Instant now) noexcept;
     bool may_open(const Headers& headers, const uint8_t* l4, const TrackingOptions& options,
@@ -115,6 +144,8 @@ class Conntrack {
                Instant now) noexcept;
     void renew(uint32_t index, Duration timeout, Instant now) noexcept;
     void end(uint32_t index, EndReason reason, Instant now) noexcept;
+    /// Leaves a tombstone of a connection that ends.
+    void bury(const Connection& connection, EndReason reason, Tick now) noexcept;
     [[nodiscard]] Counter& gauge(const Connection& connection) noexcept;
     [[nodiscard]] uint64_t id_of(uint32_t index) const noexcept;
     void record(uint32_t index, Instant now, FlowRecord& out) const noexcept;
@@ -130,6 +161,7 @@ class Conntrack {
     Wheel wheel_;
     PageArray<Connection> connections_;
     PageArray<Ipv6Ends> ipv6_;  ///< by index; valid for IPv6 connections
+    TombstoneTable tombstones_;
     ConntrackCounters& counters_;
     EventPort events_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "conntrack/close_reason.h"
 #include "conntrack/options.h"
 #include "conntrack/record.h"
 #include "sync/counter.h"
@@ -38,6 +39,11 @@ struct ConntrackCounters {
     Counter entries;
     Counter entries_peak;
     Counter expiry_lag_ticks;
+    // Tombstones.
+    Counter tombstones;                         ///< now kept, expired ones included (a gauge)
+    Counter tombstone_overwritten_age_seconds;  ///< of the last that had to go (a gauge)
+    Counter tombstones_overwritten;
+    std::array<Counter, kCloseReasonCount> stale;  ///< late packets, by how their connection ended
     // Events to management.
     std::array<Counter, 3> events_emitted;  ///< by EventKind
     Counter events_lost;                    ///< the ring was full

@@ -68,7 +68,8 @@ TrackingOptions TrackingOptions::linux_profile() {
                      .refuse_routing_header = false,
                      .refuse_ttl_zero = false};
     options.quote = {.verify_ip_checksum = false, .minimum_l4_bytes = 4};
-    options.fragments.refuse_tiny = false;  // nf_defrag_ipv4 puts them together
+    options.fragments.refuse_tiny = false;           // nf_defrag_ipv4 puts them together
+    options.tombstones.policy = StalePolicy::AsNew;  // the kernel remembers nothing
     options.udp_assured_packets = 0;
     options.icmp_end_when_answered = false;
     options.icmp_obsolete_queries = true;

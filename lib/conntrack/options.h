@@ -89,12 +89,26 @@ struct FragmentOptions {
     bool operator==(const FragmentOptions&) const noexcept = default;
 };
 
+/// What happens to a late packet: one without a connection that meets a tombstone.
+enum class StalePolicy : uint8_t {
+    Drop,   ///< silently: no answer that could confuse the sender's session
+    AsNew,  ///< tombstones aren't asked, as in the kernel
+};
+
+/// Tombstones, as far as a reload may change them.
+struct TombstoneOptions {
+    Duration ttl = 600s;  ///< how long after its end a connection is still remembered
+    StalePolicy policy = StalePolicy::Drop;
+    bool operator==(const TombstoneOptions&) const noexcept = default;
+};
+
 /// Every knob of connection tracking; a profile is a set of values.
 struct TrackingOptions {
     Timeouts timeouts{};
     ParseOptions parse{};
     QuoteOptions quote{};
     FragmentOptions fragments{};
+    TombstoneOptions tombstones{};
 
     // UDP
     uint32_t udp_assured_packets = 3;  ///< ASSURED from this packet, one each way at least; 0: the

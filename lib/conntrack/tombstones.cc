@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::array<const char*, kCloseReasonCount> kCloseReasons{
     "none", "idle", "fin", "rst", "shutdown", "answered", "icmp_error", "replaced", "operator"};
-constexpr std::array<const char*, kClosedByCount> kClosedBy{"nobody", "opener", "responder",
-                                                            "operator", "unknown"};
+constexpr std::array<const char*, kClosedByCount> kClosedBy{"unknown", "nobody", "opener",
+                                                            "responder", "operator"};
 
 /// Unsigned, so that a record which the wrapping tick makes look like one of the future is very
 /// old rather than very young.

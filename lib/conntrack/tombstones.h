@@ -3,7 +3,7 @@
 
 #include "base/page_array.h"
 #include "base/time.h"
-#include "conntrack/tracker.h"
+#include "conntrack/close_reason.h"
 
 #include <array>
 #include <cstdint>
@@ -11,33 +11,12 @@
 
 namespace ravelin {
 
-/// How a connection ended.
-enum class CloseReason : uint8_t {
-    None,
-    Idle,       ///< nothing came for the length of its timeout
-    Fin,        ///< TCP: both sides or one of them sent FIN
-    Reset,      ///< TCP: an RST
-    Shutdown,   ///< SCTP: SHUTDOWN or ABORT
-    Answered,   ///< ICMP: every request was answered
-    IcmpError,  ///< an ICMP error about a connection that nobody had answered
-    Replaced,   ///< its addresses and ports were taken for a new one
-    Operator,   ///< flushed
-    Count
-};
-inline constexpr size_t kCloseReasonCount = static_cast<size_t>(CloseReason::Count);
-[[nodiscard]] const char* keyword(CloseReason reason) noexcept;
-
-/// Who ended it, seen from the connection: its opener, or the one that the opener talked to.
-enum class ClosedBy : uint8_t { Nobody, Opener, Responder, Operator, Unknown, Count };
-inline constexpr size_t kClosedByCount = static_cast<size_t>(ClosedBy::Count);
-[[nodiscard]] const char* keyword(ClosedBy who) noexcept;
-
 /// What stays of a connection that has ended: 32 bytes, two to a cache line.
 ///
 /// It holds no addresses: the late packet brings them, and the keyed hash says whether they are the
 /// same. Two connections share a hash with a probability of 2^-64 for each pair.
 struct Tombstone {
-    uint64_t hash = 0;    ///< of the normalised key, see FlowExtractor::hash64(); 0: none
+    uint64_t hash = 0;    ///< of the normalised key, FlowExtractor::hash64(); 0: none
     Tick ended{};         ///< the end, or the deadline that passed
     uint32_t lasted = 0;  ///< ticks from its first packet to its end
     /// By the Direction of a late packet: TCP: the next sequence number that the connection
@@ -47,7 +26,7 @@ struct Tombstone {
     uint8_t state = 0;  ///< of the protocol's tracker: TcpPhase, SctpPhase
     uint8_t flags = 0;  ///< connection_flag, of which the origin: side and order of the ends
     CloseReason reason = CloseReason::None;
-    ClosedBy closed_by = ClosedBy::Nobody;
+    ClosedBy closed_by = ClosedBy::Unknown;
     uint8_t reserved = 0;  ///< named so that no byte is padding
     uint16_t report = 0;   ///< where its late packets are written up; 0: none has come
 

@@ -33,6 +33,13 @@ class FlowExtractor {
                                               : steering_.ipv6(l3 + 8, l3 + 24);
     }
 
+    /// Stands for the key where the key itself isn't kept; never 0. Of an IPv6 connection the key
+    /// holds a digest of the addresses, keyed as well.
+    [[nodiscard]] uint64_t hash64(const FlowKey& key) const noexcept {
+        const uint64_t hash = hash_key64(hash_, key);
+        return hash != 0 ? hash : 1;
+    }
+
     /// A number that names a connection for as long as it lives, below 2^53 so that JSON carries
     /// it.
     [[nodiscard]] uint64_t connection_id(const FlowKey& key, uint32_t created_tick,

@@ -9,12 +9,17 @@
 
 namespace ravelin {
 
-/// Keyed hash of a connection's key; spreads over all 32 bits.
-[[nodiscard]] inline uint32_t hash_key(const KeyedHash& hash, const FlowKey& key) noexcept {
+/// Keyed hash of a connection's key, long enough to stand for it where the key isn't kept.
+[[nodiscard]] inline uint64_t hash_key64(const KeyedHash& hash, const FlowKey& key) noexcept {
     const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&key));
     uint32_t rest = 0;
     std::memcpy(&rest, reinterpret_cast<const uint8_t*>(&key) + 16, sizeof rest);
-    return static_cast<uint32_t>(hash(first, _mm_cvtsi32_si128(static_cast<int>(rest))));
+    return hash(first, _mm_cvtsi32_si128(static_cast<int>(rest)));
+}
+
+/// Its lower half, for the connection table; spreads over all 32 bits.
+[[nodiscard]] inline uint32_t hash_key(const KeyedHash& hash, const FlowKey& key) noexcept {
+    return static_cast<uint32_t>(hash_key64(hash, key));
 }
 
 /// Keyed digest of two IPv6 addresses, which stands in the key in their place.

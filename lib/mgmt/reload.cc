@@ -67,6 +67,8 @@ void find_restarts(const Config& active, LoadResult& loaded) {
     if (!same(active.wires, next.wires)) needs_restart(loaded, "wires", "the ends of the wires");
     if (active.connections != next.connections)
         needs_restart(loaded, "conntrack", "the size of the connection table");
+    if (active.tombstones != next.tombstones)
+        needs_restart(loaded, "conntrack", "the room for tombstones");
     if (active.fragments != next.fragments)
         needs_restart(loaded, "conntrack", "the room for fragments");
     if (active.control.socket != next.control.socket || active.control.mode != next.control.mode)

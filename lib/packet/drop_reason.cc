@@ -151,6 +151,9 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kTable{{
     {ProtocolInvalid, "protocol_invalid",
      "the packet does not fit its connection by the rules of its protocol",
      "Capture the packet and compare it with the connection's entry."},
+    {Stale, "stale", "a late packet of a connection that has ended",
+     "Usually nothing to do. If a peer may pause for longer than the connection's timeout, raise "
+     "that timeout; if both ends may open it, set conntrack.tombstones.policy to as-new."},
     {PolicyRule, "policy_rule", "a rule of the configuration drops it",
      "If it should pass, add or move up a rule that allows it."},
     {PolicyDefault, "policy_default", "no rule allows a new connection from this port",

@@ -68,6 +68,7 @@ enum class DropReason : uint8_t {
     IcmpErrorSequence,
     IcmpErrorMtu,
     ProtocolInvalid,
+    Stale,
     // decide
     PolicyRule,
     PolicyDefault,

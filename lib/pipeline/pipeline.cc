@@ -4,6 +4,7 @@
 #include "conntrack/related.h"
 #include "packet/parse.h"
 #include "pipeline/reassembly.h"
+#include "pipeline/stale.h"
 
 namespace ravelin {
 
@@ -136,11 +137,32 @@ void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexc
     }
 }
 
+/// A packet without a connection; false when there was none that it could be late for.
+bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    const Late late =
+        shard.conntrack.find_late(packet.id, packet.is_icmp_error ? nullptr : l4_of(packet),
+                                  runtime.tracking.tombstones, now);
+    if (late.tombstone == nullptr) return false;
+    if (!begins_anew(packet, late)) {
+        decide_stale(packet, late, shard);
+        return true;
+    }
+    decide_new(packet, shard, runtime, now);
+    if (packet.action == Action::Forward) {
+        shard.conntrack.forget(*late.tombstone);
+    } else if (packet.reason != DropReason::TableFull) {
+        deny_stale(packet, late, shard);
+    }
+    return true;
+}
+
 /// A packet that is looked at for the first time, or again because an earlier packet of this very
 /// burst may have opened its connection.
 void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     packet.candidate = Conntrack::kNone;
     packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+    if (packet.missed && looks_for_late(runtime) && decide_late(packet, shard, runtime, now))
+        return;
     if (packet.missed && packet.ct_class == CtClass::New) {
         decide_new(packet, shard, runtime, now);
     } else {
@@ -179,11 +201,15 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
 }
 
 void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    const bool remembers = looks_for_late(runtime);
     for (Packet& packet : burst) {
         if (packet.action != Action::Pending) continue;
         packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
         (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
-        if (!packet.missed) decide_by_class(packet);
+        if (!packet.missed)
+            decide_by_class(packet);
+        else if (remembers)
+            shard.conntrack.prefetch_tombstone(packet.id);
     }
 }
 

@@ -15,12 +15,12 @@ namespace ravelin {
 struct Shard {
     Shard(uint8_t worker_index, const Topology& wiring, const Indirection& owners,
           uint32_t capacity, const FragmentCapacity& fragment_capacity, const HashSecret& secret,
-          WorkerCounters& worker_counters, EventPort events, Instant start)
+          WorkerCounters& worker_counters, EventPort events, Instant start, uint32_t tombstones = 0)
         : index{worker_index},
           topology{wiring},
           indirection{owners},
           counters{worker_counters},
-          conntrack{capacity, secret, worker_index, worker_counters, events, start},
+          conntrack{capacity, secret, worker_index, worker_counters, events, start, tombstones},
           fragments{fragment_capacity, secret} {}
     ~Shard() = default;
     Shard(const Shard&) = delete;

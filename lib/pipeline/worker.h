@@ -29,6 +29,7 @@ struct WorkerParts {
     WorkerLink& link;
     HashSecret secret;
     FragmentCapacity fragments{};
+    uint32_t tombstones = 0;  ///< that the shard keeps
 };
 
 /// One polling core: its shard, its ports, its loop.
@@ -43,7 +44,7 @@ class Worker {
                  parts.indirection,   parts.link.capacity,
                  parts.fragments,     parts.secret,
                  parts.link.counters, EventPort{&parts.link.events, &parts.link.events_wanted},
-                 clock.now()},
+                 clock.now(),         parts.tombstones},
           outbox_{parts.index, parts.topology, parts.mesh},
           loop_start_{clock.now()} {}
 

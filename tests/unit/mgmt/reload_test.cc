@@ -122,6 +122,8 @@ TEST_F(ReloadTest, what_needs_a_restart_is_refused_at_its_line) {
          ":2:1: error: the control socket can't change while ravelind runs"},
         {"version: 1\n", "version: 1\nconntrack: {connections: 4096}\n",
          ":2:1: error: the size of the connection table can't change while ravelind runs"},
+        {"version: 1\n", "version: 1\nconntrack: {tombstones: {capacity: 4096}}\n",
+         ":2:1: error: the room for tombstones can't change while ravelind runs"},
         {"version: 1\n", "version: 1\neal: [\"--no-huge\"]\n",
          ":2:1: error: the options of EAL can't change while ravelind runs"},
     };

@@ -83,14 +83,14 @@ TEST(Udp, lives_until_its_deadline_and_not_a_tick_longer) {
     lab.wait(1ms);
     EXPECT_EQ(lab.flows().size(), 0U);
     EXPECT_EQ(lab.deleted(EndReason::Timeout), 1U);
-    expect_dropped(lab.pass(kOutside, answer()), CtClass::New, DropReason::PolicyDefault);
+    expect_dropped(lab.pass(kOutside, answer()), CtClass::Stale, DropReason::Stale);
 }
 
 TEST(Udp, a_deadline_counts_at_look_up_even_before_the_wheel_comes_to_it) {
     Lab lab;
     lab.pass(kInside, request());
     lab.clock.advance(30s);
-    expect_dropped(lab.pass(kOutside, answer()), CtClass::New, DropReason::PolicyDefault);
+    expect_dropped(lab.pass(kOutside, answer()), CtClass::Stale, DropReason::Stale);
 }
 
 TEST(Ping, a_request_is_new_its_reply_established_and_the_entry_is_gone_after_it) {
@@ -109,7 +109,7 @@ TEST(Ping, a_request_is_new_its_reply_established_and_the_entry_is_gone_after_it
         expect_forwarded(lab.pass(kOutside, echo(true)), CtClass::Established);
         EXPECT_EQ(lab.flows().size(), 0U);
         EXPECT_EQ(lab.deleted(EndReason::Answered), 1U);
-        EXPECT_EQ(lab.pass(kOutside, echo(true)).ct_class, CtClass::Invalid) << "a second reply";
+        EXPECT_EQ(lab.pass(kOutside, echo(true)).ct_class, CtClass::Stale) << "a second reply";
     }
 }
 
@@ -187,7 +187,7 @@ TEST(Related, a_valid_unreachable_ends_a_syn_that_nobody_answered_and_is_forward
     expect_forwarded(lab.pass(kOutside, error), CtClass::Related);
     EXPECT_EQ(lab.flows().size(), 0U);
     EXPECT_EQ(lab.deleted(EndReason::IcmpError), 1U);
-    expect_dropped(lab.pass(kOutside, error), CtClass::Invalid, DropReason::IcmpErrorUnmatched);
+    expect_dropped(lab.pass(kOutside, error), CtClass::Stale, DropReason::Stale);
 }
 
 TEST(Related, an_error_changes_nothing_of_a_connection_that_was_answered) {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pipeline/stale.h"
+
+#include "packet/headers.h"
+
+namespace ravelin {
+
+bool begins_anew(const Packet& packet, const Late& late) noexcept {
+    if (packet.ct_class != CtClass::New) return false;
+    const Headers& headers = packet.headers;
+    if (headers.protocol == ip_protocol::kSctp) return true;
+    if (headers.protocol == ip_protocol::kTcp)
+        return (headers.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn;
+    return late.direction == Direction::Original;
+}
+
+void deny_stale(Packet& packet, const Late& late, Shard& shard) noexcept {
+    packet.ct_class = CtClass::Stale;
+    packet.direction = late.direction;
+    shard.counters.stale[static_cast<size_t>(late.tombstone->reason)].add();
+}
+
+void decide_stale(Packet& packet, const Late& late, Shard& shard) noexcept {
+    deny_stale(packet, late, shard);
+    packet.drop(DropReason::Stale);
+}
+
+}  // namespace ravelin
