@@ -116,4 +116,16 @@ int run_events(Client& client, const Options& options) {
     return kOk;
 }
 
+int run_stale(Client& client, const Options& options) {
+    const bool structured = options.output == "json" || options.output == "jsonl";
+    const json request = {{"cmd", "stale"}, {"output", structured ? "json" : "table"}};
+    Printer printer{options.output == "json"};
+    const auto asked =
+        client.ask(request.dump(), [&](std::string_view line) { return printer.line(line); });
+    if (!asked) return complain(asked.error().message, kFailed);
+    if (!printer.error.empty()) return complain(printer.error, kFailed);
+    printer.finish();
+    return kOk;
+}
+
 }  // namespace ravelin::ctl

@@ -22,6 +22,8 @@ int run(const Options& options) {
             return run_flows(*client, options);
         case Command::Events:
             return run_events(*client, options);
+        case Command::Stale:
+            return run_stale(*client, options);
         case Command::Drops:
             return run_drops(*client, options, style);
         case Command::Stats:

@@ -90,6 +90,19 @@ void add_events(CLI::App& app, Options& options) {
         "  # lost 312 events");
 }
 
+void add_stale(CLI::App& app, Options& options) {
+    CLI::App* stale = app.add_subcommand("stale", "Tell about late packets of ended connections");
+    stale->require_subcommand(1);
+    CLI::App* list =
+        add_command(*stale, options, Command::Stale, "list",
+                    "List the ended connections that late packets came for, the last first");
+    add_output(*list, options, {"table", "json", "jsonl"});
+    list->footer(
+        "Each worker keeps the last 512 of them. A late packet is one without a connection whose\n"
+        "addresses and ports belonged to one that has ended; conntrack.tombstones says for how\n"
+        "long that is known and what happens to it.");
+}
+
 }  // namespace
 
 std::unique_ptr<CLI::App> make_command_line(Options& options) {
@@ -110,6 +123,7 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
 
     add_flows(*app, options);
     add_events(*app, options);
+    add_stale(*app, options);
     CLI::App* drops = add_command(*app, options, Command::Drops, "drops",
                                   "Tell what was dropped, why, and what to do about it");
     add_output(*drops, options, {"table", "json", "jsonl"});

@@ -10,7 +10,7 @@
 
 namespace ravelin::ctl {
 
-enum class Command : uint8_t { Flows, Events, Drops, Stats, Version, Health, Reload, Flush };
+enum class Command : uint8_t { Flows, Events, Stale, Drops, Stats, Version, Health, Reload, Flush };
 
 /// The command line, read.
 struct Options {

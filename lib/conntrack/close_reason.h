@@ -28,4 +28,14 @@ enum class ClosedBy : uint8_t { Unknown, Nobody, Opener, Responder, Operator, Co
 inline constexpr size_t kClosedByCount = static_cast<size_t>(ClosedBy::Count);
 [[nodiscard]] const char* keyword(ClosedBy who) noexcept;
 
+/// How sure it is that a packet belongs to a connection that has ended.
+enum class Certainty : uint8_t {
+    Guess,  ///< addresses and ports are the same, but its sequence number or tag doesn't fit
+    Tuple,  ///< addresses and ports, or the identifier of an ICMP query
+    Exact,  ///< also its TCP sequence number, SCTP verification tag, SPI or call id
+    Count
+};
+inline constexpr size_t kCertaintyCount = static_cast<size_t>(Certainty::Count);
+[[nodiscard]] const char* keyword(Certainty certainty) noexcept;
+
 }  // namespace ravelin

@@ -71,6 +71,7 @@ Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
       connections_{capacity},
       ipv6_{capacity},
       tombstones_{tombstones},
+      reports_{tombstones != 0 ? StaleReports::kCapacity : 0},
       counters_{counters},
       events_{events} {
     CHECK(capacity > 0 && capacity < kNone);
@@ -382,7 +383,7 @@ Counter& Conntrack::gauge(const Connection& connection) noexcept {
 
 size_t Conntrack::memory_bytes() const noexcept {
     return table_.memory_bytes() + wheel_.memory_bytes() + connections_.bytes() + ipv6_.bytes() +
-           tombstones_.memory_bytes();
+           tombstones_.memory_bytes() + reports_.memory_bytes();
 }
 
 }  // namespace ravelin

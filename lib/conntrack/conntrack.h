@@ -6,6 +6,7 @@
 #include "conntrack/counters.h"
 #include "conntrack/options.h"
 #include "conntrack/record.h"
+#include "conntrack/stale_reports.h"
 #include "conntrack/tombstones.h"
 #include "flow/extract.h"
 #include "flow/table.h"
@@ -45,13 +46,6 @@ struct Tracked {
     /// No connection: for New the policy is asked, and open() makes one.
     bool missing = false;
     uint64_t flow = 0;  ///< id of the connection when identify() was asked for, else 0
-};
-
-/// How sure it is that a packet belongs to the connection of a tombstone.
-enum class Certainty : uint8_t {
-    Guess,  ///< addresses and ports are the same, but its sequence number or tag doesn't fit
-    Tuple,  ///< addresses and ports, or the identifier of an ICMP query
-    Exact   ///< also its TCP sequence number, SCTP verification tag, SPI or call id
 };
 
 /// The connection that a packet is too late for.
@@ -109,6 +103,17 @@ class Conntrack {
     [[nodiscard]] Late find_late(const FlowId& id, const uint8_t* l4,
                                  const TombstoneOptions& options, Instant now) noexcept;
 
+    /// Writes a late packet up, and tells whoever listens: of the first one of a connection, the
+    /// second, the fourth and so on, so that a flood of them is no flood of events. `drop` is the
+    /// reason that it was dropped for.
+    void report(const Late& late, const FlowId& id, DropReason drop, Instant now) noexcept;
+
+    /// Copies such reports, as dump() copies connections.
+    bool dump_stale(uint32_t& cursor, uint32_t budget, std::span<StaleRecord> out,
+                    uint32_t& written) const noexcept {
+        return reports_.dump(cursor, budget, out, written);
+    }
+
     /// The connection has begun anew.
     void forget(Tombstone& tombstone) noexcept;
 
@@ -150,6 +155,10 @@ class Conntrack {
     [[nodiscard]] uint64_t id_of(uint32_t index) const noexcept;
     void record(uint32_t index, Instant now, FlowRecord& out) const noexcept;
     void emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept;
+    [[nodiscard]] bool is_heard() const noexcept {
+        return events_.wanted != nullptr && events_.wanted->load(std::memory_order_relaxed);
+    }
+    void push(const FlowEvent& event) noexcept;
 
     uint32_t capacity_;
     uint8_t shard_;
@@ -162,6 +171,7 @@ class Conntrack {
     PageArray<Connection> connections_;
     PageArray<Ipv6Ends> ipv6_;  ///< by index; valid for IPv6 connections
     TombstoneTable tombstones_;
+    StaleReports reports_;
     ConntrackCounters& counters_;
     EventPort events_;
 };

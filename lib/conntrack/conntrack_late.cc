@@ -5,6 +5,7 @@
 #include "conntrack/conntrack.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace ravelin {
 
@@ -61,6 +62,8 @@ Certainty certainty_of(const Tombstone& tombstone, const FlowKey& key, const uin
     if (is_one_way(key)) return Certainty::Exact;
     const bool tcp = key.protocol == ip_protocol::kTcp;
     if (l4 == nullptr || (!tcp && key.protocol != ip_protocol::kSctp)) return Certainty::Tuple;
+    // Of a side that was never heard no number is known.
+    if (direction == Direction::Reply && !tombstone.has(flag::kSeenReply)) return Certainty::Tuple;
     // Sequence number and verification tag stand at the same place.
     const uint32_t number = load_be32(l4 + 4);
     const uint32_t expected = tombstone.expected[static_cast<size_t>(direction)];
@@ -102,6 +105,35 @@ Late Conntrack::find_late(const FlowId& id, const uint8_t* l4, const TombstoneOp
     // An error goes against the packet that it quotes.
     if (l4 == nullptr) late.direction = opposite(late.direction);
     return late;
+}
+
+void Conntrack::report(const Late& late, const FlowId& id, DropReason drop, Instant now) noexcept {
+    const Tombstone& tombstone = *late.tombstone;
+    StaleRecord& report = reports_.of(*late.tombstone);
+    StaleInfo& info = report.info;
+    if (info.packets == 0) {
+        report.first = now;
+        set_ends(report.flow, id.key, id.ipv6, tombstone.has(flag::kOriginalSwapped));
+        report.flow.shard = shard_;
+        report.flow.state = tombstone.state;
+        report.flow.flags = tombstone.flags;
+        report.flow.age = tombstone.lasted * kTick;
+        info.ended = now - Tick::at(now).since(tombstone.ended) * kTick;
+        info.reason = tombstone.reason;
+        info.closed_by = tombstone.closed_by;
+    }
+    report.last = now;
+    info.certainty = late.certainty;
+    info.direction = late.direction;
+    info.drop = drop;
+    if (info.packets != UINT32_MAX) ++info.packets;
+    if (!std::has_single_bit(info.packets) || !is_heard()) return;
+    FlowEvent event;
+    event.kind = EventKind::Stale;
+    event.at = now;
+    event.flow = report.flow;
+    event.stale = info;
+    push(event);
 }
 
 void Conntrack::forget(Tombstone& tombstone) noexcept {

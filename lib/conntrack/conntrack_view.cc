@@ -15,32 +15,9 @@ uint64_t Conntrack::id_of(uint32_t index) const noexcept {
 
 void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexcept {
     const Connection& connection = connections_[index];
-    const FlowKey& key = connection.key;
-    Address low;
-    Address high;
-    if (key.family == Family::Ipv4) {
-        low = Address::from_ipv4(key.addresses.data());
-        high = Address::from_ipv4(key.addresses.data() + 4);
-    } else {
-        low.bytes = ipv6_[index].low;
-        high.bytes = ipv6_[index].high;
-    }
-    const bool swapped = connection.has(flag::kOriginalSwapped);
-    // ICMP keys are ordered by request and reply, their "ports" belong to no end.
-    const bool icmp = key.protocol == ip_protocol::kIcmp || key.protocol == ip_protocol::kIcmpv6;
-    const bool swap_ports = swapped && !icmp;
-
     out = FlowRecord{};
     out.id = id_of(index);
-    out.source = swapped ? high : low;
-    out.destination = swapped ? low : high;
-    out.source_port = swap_ports ? key.high_port : key.low_port;
-    out.destination_port = swap_ports ? key.low_port : key.high_port;
-    out.outer_vlan = key.outer_vlan;
-    out.inner_vlan = key.inner_vlan;
-    out.protocol = key.protocol;
-    out.family = key.family;
-    out.wire = key.wire;
+    set_ends(out, connection.key, ipv6_[index], connection.has(flag::kOriginalSwapped));
     out.shard = shard_;
     out.state = connection.state;
     out.flags = connection.flags;
@@ -53,14 +30,18 @@ void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexc
 }
 
 void Conntrack::emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept {
-    if (events_.wanted == nullptr || !events_.wanted->load(std::memory_order_relaxed)) return;
+    if (!is_heard()) return;
     FlowEvent event;
     event.kind = kind;
     event.end_reason = reason;
     event.at = now;
     record(index, now, event.flow);
+    push(event);
+}
+
+void Conntrack::push(const FlowEvent& event) noexcept {
     if (events_.ring->push(event)) {
-        counters_.events_emitted[static_cast<size_t>(kind)].add();
+        counters_.events_emitted[static_cast<size_t>(event.kind)].add();
     } else {
         counters_.events_lost.add();
     }

@@ -45,8 +45,8 @@ struct ConntrackCounters {
     Counter tombstones_overwritten;
     std::array<Counter, kCloseReasonCount> stale;  ///< late packets, by how their connection ended
     // Events to management.
-    std::array<Counter, 3> events_emitted;  ///< by EventKind
-    Counter events_lost;                    ///< the ring was full
+    std::array<Counter, kEventKindCount> events_emitted;  ///< by EventKind
+    Counter events_lost;                                  ///< the ring was full
 };
 
 }  // namespace ravelin

@@ -2,8 +2,11 @@
 #pragma once
 
 #include "base/time.h"
+#include "conntrack/close_reason.h"
 #include "conntrack/tracker.h"
+#include "flow/key.h"
 #include "packet/address.h"
+#include "packet/drop_reason.h"
 
 #include <array>
 #include <cstdint>
@@ -47,14 +50,41 @@ struct FlowRecord {
     Duration age{};
 };
 
-/// netfilter's events; conntrack -E prints [NEW], [UPDATE] and [DESTROY].
-enum class EventKind : uint8_t { New, Update, Destroy };
+/// What is known of a connection that has ended, and of the packet that came too late for it.
+struct StaleInfo {
+    Instant ended{};
+    CloseReason reason = CloseReason::None;
+    ClosedBy closed_by = ClosedBy::Unknown;
+    Certainty certainty = Certainty::Tuple;
+    Direction direction = Direction::Original;  ///< of the late packet
+    DropReason drop = DropReason::None;         ///< what it was dropped for
+    uint32_t packets = 0;                       ///< late ones so far, of this connection
+};
+
+/// All late packets of one ended connection. `flow` has its ends in the opener's view, its state
+/// and flags at its end, and as its age how long it lasted; id, rule and counters aren't kept.
+struct StaleRecord {
+    FlowRecord flow{};
+    StaleInfo info{};  ///< of the last one
+    Instant first{};
+    Instant last{};
+};
+
+/// netfilter's events, of which conntrack -E prints [NEW], [UPDATE] and [DESTROY]; and late
+/// packets.
+enum class EventKind : uint8_t { New, Update, Destroy, Stale, Count };
+inline constexpr size_t kEventKindCount = static_cast<size_t>(EventKind::Count);
+[[nodiscard]] const char* keyword(EventKind kind) noexcept;
 
 struct FlowEvent {
     EventKind kind = EventKind::New;
     EndReason end_reason = EndReason::None;  ///< for Destroy
     Instant at{};
     FlowRecord flow{};
+    StaleInfo stale{};  ///< for Stale
 };
+
+/// The ends of a connection in its opener's view; `ipv6` counts for IPv6 only.
+void set_ends(FlowRecord& record, const FlowKey& key, const Ipv6Ends& ipv6, bool swapped) noexcept;
 
 }  // namespace ravelin

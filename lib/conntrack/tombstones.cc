@@ -12,6 +12,8 @@ constexpr std::array<const char*, kCloseReasonCount> kCloseReasons{
 constexpr std::array<const char*, kClosedByCount> kClosedBy{"unknown", "nobody", "opener",
                                                             "responder", "operator"};
 
+constexpr std::array<const char*, kCertaintyCount> kCertainties{"guess", "tuple", "exact"};
+
 /// Unsigned, so that a record which the wrapping tick makes look like one of the future is very
 /// old rather than very young.
 uint32_t age(const Tombstone& tombstone, Tick now) noexcept {
@@ -26,6 +28,10 @@ const char* keyword(CloseReason reason) noexcept {
 
 const char* keyword(ClosedBy who) noexcept {
     return kClosedBy[static_cast<size_t>(who)];
+}
+
+const char* keyword(Certainty certainty) noexcept {
+    return kCertainties[static_cast<size_t>(certainty)];
 }
 
 TombstoneTable::TombstoneTable(uint32_t capacity)

@@ -2,6 +2,7 @@
 #include "mgmt/commands.h"
 
 #include "mgmt/health.h"
+#include "mgmt/stale_format.h"
 #include "mgmt/stats_json.h"
 #include "packet/drop_reason.h"
 
@@ -75,6 +76,7 @@ Result<Reply> Commands::run(const json& request, Role role) {
     const auto command = found->get<std::string>();
     if (command == "flows") return flows(request);
     if (command == "events") return events(request);
+    if (command == "stale") return stale(request);
     if (command == "drops") return drops();
     if (command == "stats") return stats();
     if (command == "version") return version();
@@ -127,6 +129,24 @@ Result<Reply> Commands::flows(const json& request) {
         out += line({{"end", true}, {"shown", listing->shown()}, {"total", listing->total()}});
         return false;
     };
+    return reply;
+}
+
+Result<Reply> Commands::stale(const json& request) {
+    const auto output = read_output(request, {"json", "table"});
+    if (!output) return pass_on(output.error());
+    const auto records = workers_.stale();
+    if (!records) return pass_on(records.error());
+    const Instant now = parts_.appliance.now();
+    Reply reply;
+    if (*output == 0) {
+        const FlowNames known = names();
+        for (const StaleRecord& record : *records)
+            append_stale_record_json(reply.text, record, known, now);
+    } else {
+        reply.text += line({{"text", stale_table(*records, now)}});
+    }
+    reply.text += line({{"end", true}, {"shown", records->size()}});
     return reply;
 }
 

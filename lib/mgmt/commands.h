@@ -37,6 +37,7 @@ struct Reply {
 ///
 ///     {"cmd":"flows","filters":{...},"output":"table|conntrack|json","id":true,"delta_time":true}
 ///     {"cmd":"events","filters":{...},"output":"conntrack|json","timestamp":true,"count":10}
+///     {"cmd":"stale","output":"table|json"}
 ///     {"cmd":"drops"} {"cmd":"stats"} {"cmd":"version"} {"cmd":"health"}
 ///     {"cmd":"reload"} {"cmd":"flush"}                                      (admin)
 ///
@@ -62,6 +63,7 @@ class Commands {
   private:
     Result<Reply> run(const nlohmann::json& request, Role role);
     Result<Reply> flows(const nlohmann::json& request);
+    Result<Reply> stale(const nlohmann::json& request);
     Result<Reply> events(const nlohmann::json& request);
     [[nodiscard]] Reply drops() const;
     [[nodiscard]] Reply stats() const;

@@ -147,6 +147,7 @@ std::string conntrack_line(const FlowRecord& flow, const ConntrackLineOptions& o
 
 void append_conntrack_event_line(std::string& out, const FlowEvent& event,
                                  const ConntrackLineOptions& options) {
+    if (event.kind == EventKind::Stale) return;  // conntrack has no word for it
     if (options.timestamp) append_timestamp(out, event.at.time_since_epoch() + options.unix_offset);
     const bool destroyed = event.kind == EventKind::Destroy;
     switch (event.kind) {
@@ -158,6 +159,9 @@ void append_conntrack_event_line(std::string& out, const FlowEvent& event,
             break;
         case EventKind::Destroy:
             out.append("[DESTROY] ");
+            break;
+        case EventKind::Stale:
+        case EventKind::Count:
             break;
     }
     append_body(out, event.flow, !destroyed || seconds(event.flow.remaining) > 0, destroyed);

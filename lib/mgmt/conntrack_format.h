@@ -26,7 +26,8 @@ std::string conntrack_line(const FlowRecord& flow, const ConntrackLineOptions& o
 /// Appends the line that `conntrack -E` prints for the event, with the newline.
 ///
 /// New and Update carry no counters; Destroy carries them, and the timeout only when some of it
-/// was left (an entry that expired has none).
+/// was left (an entry that expired has none). Appends nothing for Stale, which conntrack doesn't
+/// know.
 void append_conntrack_event_line(std::string& out, const FlowEvent& event,
                                  const ConntrackLineOptions& options = {});
 std::string conntrack_event_line(const FlowEvent& event, const ConntrackLineOptions& options = {});

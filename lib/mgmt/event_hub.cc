@@ -2,17 +2,15 @@
 #include "mgmt/event_hub.h"
 
 #include "conntrack/record.h"
+#include "mgmt/stale_format.h"
 #include "mgmt/text.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace ravelin {
 
 namespace {
-
-constexpr std::array<std::string_view, 3> kKinds{"new", "update", "destroy"};
 
 void append_event_json(std::string& out, const FlowEvent& event, const FlowNames& names,
                        Duration unix_offset) {
@@ -20,11 +18,17 @@ void append_event_json(std::string& out, const FlowEvent& event, const FlowNames
     const auto time =
         std::chrono::duration_cast<microseconds>(event.at.time_since_epoch() + unix_offset).count();
     std::string fraction = std::to_string(time % 1000000);
-    out.append("{\"event\":\"").append(kKinds[static_cast<size_t>(event.kind)]);
+    out.append("{\"event\":\"").append(keyword(event.kind));
     out.append("\",\"time\":");
     append_number(out, time / 1000000);
     out.push_back('.');
     out.append(6 - fraction.size(), '0').append(fraction);
+    if (event.kind == EventKind::Stale) {
+        out.push_back(',');
+        append_stale_json(out, event.flow, event.stale, event.at, names);
+        out.append("}\n");
+        return;
+    }
     if (event.kind == EventKind::Destroy) {
         out.append(",\"reason\":\"").append(keyword(event.end_reason));
         out.push_back('"');
@@ -40,6 +44,7 @@ void Subscription::write(std::string& out, const std::vector<FlowEvent>& events,
                          const FlowNames& names) {
     for (const FlowEvent& event : events) {
         if (remaining == 0) return;
+        if (output == FlowOutput::Conntrack && event.kind == EventKind::Stale) continue;
         if (!filter.matches(event.flow)) continue;
         --remaining;
         if (output == FlowOutput::Conntrack) {

@@ -22,13 +22,6 @@ bool has(const FlowRecord& flow, uint8_t flag) {
     return (flow.flags & flag) != 0;
 }
 
-/// tcp, udp, ..., or the number where there is no common name.
-std::string protocol_name(const FlowRecord& flow) {
-    const ProtocolLabel label = protocol_label(flow.protocol);
-    if (label != ProtocolLabel::Other) return keyword(label);
-    return std::to_string(flow.protocol);
-}
-
 /// Of ESP and AH where each SPI is a connection of its own; otherwise 0.
 uint32_t spi_of(const FlowRecord& flow) {
     if (flow.protocol != ip_protocol::kEsp && flow.protocol != ip_protocol::kAh) return 0;
@@ -93,7 +86,6 @@ void append_rule_json(std::string& out, const FlowRecord& flow, const FlowNames&
         out.append("null");
 }
 
-/// "10.1.1.2:1194", "[2001:db8::1]:1194", or the address alone.
 std::string end_text(const Address& address, Family family, bool port, uint16_t number) {
     std::string text;
     append_address(text, address, family);
@@ -109,6 +101,20 @@ std::string two(long long value) {
 }
 
 }  // namespace
+
+std::string flow_protocol(const FlowRecord& flow) {
+    const ProtocolLabel label = protocol_label(flow.protocol);
+    if (label != ProtocolLabel::Other) return keyword(label);
+    return std::to_string(flow.protocol);
+}
+
+std::string flow_source(const FlowRecord& flow) {
+    return end_text(flow.source, flow.family, has_ports(flow.protocol), flow.source_port);
+}
+
+std::string flow_destination(const FlowRecord& flow) {
+    return end_text(flow.destination, flow.family, has_ports(flow.protocol), flow.destination_port);
+}
 
 std::string flow_state(const FlowRecord& flow) {
     if (flow.protocol == ip_protocol::kTcp || flow.protocol == ip_protocol::kSctp) {
@@ -131,7 +137,7 @@ void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames&
     else
         append_number(out, flow.wire);
     out.append(flow.family == Family::Ipv4 ? ",\"family\":\"ipv4\"" : ",\"family\":\"ipv6\"");
-    out.append(",\"protocol\":\"" + protocol_name(flow) + "\",\"protocol_number\":");
+    out.append(",\"protocol\":\"" + flow_protocol(flow) + "\",\"protocol_number\":");
     append_number(out, flow.protocol);
     out.append(",\"state\":\"" + flow_state(flow) + "\"");
     out.append(has(flow, connection_flag::kSeenReply) ? ",\"replied\":true" : ",\"replied\":false");
@@ -177,11 +183,10 @@ FlowTableFormat::FlowTableFormat(std::span<const FlowRecord> flows, const FlowNa
 }
 
 FlowTableFormat::Row FlowTableFormat::cells(const FlowRecord& flow) const {
-    const bool ports = has_ports(flow.protocol);
-    Row row{protocol_name(flow),
+    Row row{flow_protocol(flow),
             flow_state(flow),
-            end_text(flow.source, flow.family, ports, flow.source_port),
-            end_text(flow.destination, flow.family, ports, flow.destination_port),
+            flow_source(flow),
+            flow_destination(flow),
             short_duration(flow.remaining),
             short_duration(flow.age),
             std::to_string(flow.packets[0]) + "/" + std::to_string(flow.packets[1]),

@@ -21,6 +21,13 @@ struct FlowNames {
 /// "established" for TCP, otherwise unreplied, replied or assured; as in ravelin_conntrack_entries.
 [[nodiscard]] std::string flow_state(const FlowRecord& flow);
 
+/// tcp, udp, ..., or the number where there is no common name.
+[[nodiscard]] std::string flow_protocol(const FlowRecord& flow);
+
+/// The ends of the original direction: "10.1.1.2:1194", "[2001:db8::1]:1194", or the address alone.
+[[nodiscard]] std::string flow_source(const FlowRecord& flow);
+[[nodiscard]] std::string flow_destination(const FlowRecord& flow);
+
 /// Appends one JSON object without a newline. Seconds and bytes are named by their suffix.
 ///
 ///     {"id":7,"wire":"vpn","family":"ipv4","protocol":"udp","protocol_number":17,

@@ -101,6 +101,63 @@ Samples read_deleted(const Appliance& appliance) {
     return samples;
 }
 
+double sum_of(const Appliance& appliance, Counter WorkerCounters::*counter) {
+    return static_cast<double>(
+        sum_workers(appliance, [counter](const auto& c) { return (c.*counter).value(); }));
+}
+
+Samples read_stale(const Appliance& appliance) {
+    Samples samples;
+    for (size_t reason = 1; reason < kCloseReasonCount; ++reason)
+        samples.push_back(sample({keyword(static_cast<CloseReason>(reason))},
+                                 static_cast<double>(sum_workers(appliance, [&](const auto& c) {
+                                     return c.stale[reason].value();
+                                 }))));
+    return samples;
+}
+
+void register_tombstone_metrics(Registry& registry, const Appliance& appliance) {
+    registry.add({"ravelin_conntrack_tombstones",
+                  MetricType::Gauge,
+                  "Ended connections that are remembered, those past their time included.",
+                  {}},
+                 [&appliance] { return sum_of(appliance, &WorkerCounters::tombstones); });
+    registry.add({"ravelin_conntrack_tombstones_limit",
+                  MetricType::Gauge,
+                  "Most ended connections that may be remembered.",
+                  {}},
+                 [&appliance] { return static_cast<double>(appliance.config.tombstones); });
+    registry.add(
+        {"ravelin_conntrack_tombstones_overwritten_total",
+         MetricType::Counter,
+         "Ended connections that gave way to newer ones.",
+         {}},
+        [&appliance] { return sum_of(appliance, &WorkerCounters::tombstones_overwritten); });
+    registry.add({"ravelin_conntrack_tombstone_overwritten_age_seconds",
+                  MetricType::Gauge,
+                  "How long ago the last connection that gave way had ended, of the worker where "
+                  "that is shortest; 0 while none had to. Below conntrack.tombstones.ttl late "
+                  "packets may go unrecognised: raise conntrack.tombstones.capacity.",
+                  {}},
+                 [&appliance] {
+                     uint64_t shortest = 0;
+                     for (const WorkerHandle& worker : appliance.workers) {
+                         const auto& c = worker.link->counters;
+                         if (c.tombstones_overwritten.value() == 0) continue;
+                         const uint64_t age = c.tombstone_overwritten_age_seconds.value();
+                         shortest = shortest == 0 ? age : std::min(shortest, age);
+                     }
+                     return static_cast<double>(shortest);
+                 });
+    registry.add(
+        {"ravelin_stale_packets_total",
+         MetricType::Counter,
+         "Late packets of connections that have ended, by how those ended (idle, fin, rst, "
+         "shutdown, answered, icmp_error, replaced, operator).",
+         {"reason"}},
+        Registry::Collect{[&appliance] { return read_stale(appliance); }});
+}
+
 using Count = uint64_t (*)(const WorkerCounters&);
 
 /// A family with one label whose values each have a counter of their own.
@@ -176,6 +233,7 @@ void register_conntrack_metrics(Registry& registry, const MetricSources& sources
                   "dropped for.",
                   {"reason"}},
                  Registry::Collect{[&appliance] { return read_invalid(appliance); }});
+    register_tombstone_metrics(registry, appliance);
 }
 
 void register_rule_metrics(Registry& registry, const MetricSources& sources) {

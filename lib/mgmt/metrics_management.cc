@@ -15,7 +15,6 @@ namespace {
 
 using Samples = std::vector<Sample>;
 
-constexpr std::array<const char*, 3> kEventKinds{"new", "update", "destroy"};
 constexpr std::array<const char*, 2> kTransports{"unix", "http"};
 constexpr std::array<const char*, kLogLevelCount> kLevels{"debug", "info", "warning", "error"};
 
@@ -78,13 +77,13 @@ void register_event_metrics(Registry& registry, const MetricSources& sources) {
     const ManagementCounters& management = sources.management;
     registry.add({"ravelin_events_emitted_total",
                   MetricType::Counter,
-                  "Events offered to subscribers (new, update, destroy).",
+                  "Events offered to subscribers (new, update, destroy, stale).",
                   {"kind"}},
                  Registry::Collect{[&appliance] {
                      Samples samples;
-                     for (size_t i = 0; i < kEventKinds.size(); ++i)
+                     for (size_t i = 0; i < kEventKindCount; ++i)
                          samples.push_back(
-                             sample({kEventKinds[i]},
+                             sample({keyword(static_cast<EventKind>(i))},
                                     static_cast<double>(sum_workers(appliance, [&](const auto& c) {
                                         return c.events_emitted[i].value();
                                     }))));

@@ -74,6 +74,26 @@ Result<std::vector<FlowRecord>> WorkerClient::dump() {
     return all;
 }
 
+Result<std::vector<StaleRecord>> WorkerClient::stale() {
+    std::vector<StaleRecord> all;
+    for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
+        auto errand = std::make_unique<Errand>();
+        errand->stale.resize(kSlice);
+        errand->request.kind = Request::Kind::Stale;
+        errand->request.stale = errand->stale;
+        do {
+            errand->request.written = 0;
+            if (auto asked = run(errand, worker); !asked)
+                return tl::unexpected<Error>{asked.error()};
+            all.insert(all.end(), errand->stale.begin(),
+                       errand->stale.begin() + errand->request.written);
+        } while (!errand->request.at_end);
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.last > b.last; });
+    return all;
+}
+
 Result<void> WorkerClient::ask_all(Request::Kind kind) {
     for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
         auto errand = std::make_unique<Errand>();

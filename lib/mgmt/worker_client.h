@@ -25,6 +25,9 @@ class WorkerClient {
     /// All connections of all workers, each worker's in slices.
     Result<std::vector<FlowRecord>> dump();
 
+    /// All that workers have written up about late packets; the last one first.
+    Result<std::vector<StaleRecord>> stale();
+
     /// Ends every connection of every worker.
     Result<void> flush();
 
@@ -35,6 +38,7 @@ class WorkerClient {
     struct Errand {
         Request request;
         std::vector<FlowRecord> slice;
+        std::vector<StaleRecord> stale;
     };
 
     Result<void> ask(Errand& errand, size_t worker);

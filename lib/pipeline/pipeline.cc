@@ -144,14 +144,14 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
                                   runtime.tracking.tombstones, now);
     if (late.tombstone == nullptr) return false;
     if (!begins_anew(packet, late)) {
-        decide_stale(packet, late, shard);
+        decide_stale(packet, late, shard, now);
         return true;
     }
     decide_new(packet, shard, runtime, now);
     if (packet.action == Action::Forward) {
         shard.conntrack.forget(*late.tombstone);
     } else if (packet.reason != DropReason::TableFull) {
-        deny_stale(packet, late, shard);
+        deny_stale(packet, late, shard, now);
     }
     return true;
 }

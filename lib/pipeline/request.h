@@ -14,13 +14,15 @@ namespace ravelin {
 struct Request {
     enum class Kind : uint8_t {
         Dump,   ///< copy connections into `out`, starting at entry `cursor`
+        Stale,  ///< the same of reports about late packets, into `stale`
         Flush,  ///< end every connection (EndReason::Operator)
         Ping,   ///< nothing: done means that an iteration has passed
     } kind = Kind::Ping;
 
     std::span<FlowRecord> out{};
+    std::span<StaleRecord> stale{};
     uint32_t cursor = 0;   ///< in: entry to start at; out: where to go on
-    uint32_t written = 0;  ///< out: records written to `out`
+    uint32_t written = 0;  ///< out: records written to `out` or `stale`
     bool at_end = false;   ///< out: no entries are left
 
     std::atomic<bool> done{false};

@@ -15,6 +15,11 @@ void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack, bo
                 conntrack.dump(request.cursor, slice, request.out, request.written, now);
             finished = request.at_end || request.written == request.out.size();
             break;
+        case Request::Kind::Stale:
+            request.at_end =
+                conntrack.dump_stale(request.cursor, slice, request.stale, request.written);
+            finished = request.at_end || request.written == request.stale.size();
+            break;
         case Request::Kind::Flush:
             request.at_end = conntrack.flush(request.cursor, slice, now);
             finished = request.at_end;

@@ -14,15 +14,16 @@ bool begins_anew(const Packet& packet, const Late& late) noexcept {
     return late.direction == Direction::Original;
 }
 
-void deny_stale(Packet& packet, const Late& late, Shard& shard) noexcept {
+void deny_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept {
     packet.ct_class = CtClass::Stale;
     packet.direction = late.direction;
     shard.counters.stale[static_cast<size_t>(late.tombstone->reason)].add();
+    shard.conntrack.report(late, packet.id, packet.reason, now);
 }
 
-void decide_stale(Packet& packet, const Late& late, Shard& shard) noexcept {
-    deny_stale(packet, late, shard);
+void decide_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept {
     packet.drop(DropReason::Stale);
+    deny_stale(packet, late, shard, now);
 }
 
 }  // namespace ravelin

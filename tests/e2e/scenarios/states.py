@@ -2,6 +2,7 @@
 """Protocols without connections get exactly the states and times of the design."""
 
 import errno
+import json
 import os
 import socket
 import struct
@@ -48,6 +49,33 @@ def udp_entry_expires(wire):
     check.wait_entries(ravelin, 0, "udp", dport=4000, seconds=4)
     check.at_least(ravelin.metrics().sum("ravelin_conntrack_deleted_total", reason="timeout"), 1,
                    "connections that timed out")
+    echo.close()
+
+
+def late_udp_packet_is_explained(wire):
+    """a late UDP answer is STALE, not a new connection, and is explained; the client may go on"""
+    ravelin = wire.start_ravelin(conntrack="  timeouts: {udp_unreplied: 1s, udp_replied: 1s}\n")
+    echo = traffic.Echo(wire, SERVER4, 4000, CLIENT4)
+    echo.request()
+    echo.reply()
+    check.wait_entries(ravelin, 0, "udp", dport=4000, seconds=4)
+    new = ravelin.metrics().sum("ravelin_classified_packets_total", **{"class": "new"})
+    for data in (b"late", b"later"):
+        echo.server.sendto(data, (CLIENT4, echo.client_port))
+    check.wait_metric(ravelin, "ravelin_stale_packets_total", 2, reason="idle")
+    metrics = ravelin.metrics()
+    check.equal(metrics.sum("ravelin_classified_packets_total", **{"class": "new"}), new,
+                "packets classified NEW")
+    check.equal(metrics.sum("ravelin_dropped_packets_total", reason="stale"), 2, "stale drops")
+    (report,) = json.loads(ravelin.ctl("stale", "list", "-o", "json").out)
+    check.equal((report["packets"], report["close_reason"], report["closed_by"]),
+                (2, "idle", "nobody"), "what is known of it")
+    words = f"late packet of a UDP connection opened from outside by {CLIENT4}:{echo.client_port} "
+    check.contains(report["explanation"], words + f"to {SERVER4}:4000, ended ", "explanation")
+    check.contains(ravelin.ctl("stale", "list").out, words, "the table")
+    echo.request()  # the opener begins anew
+    echo.reply()
+    check.one_entry(ravelin, "udp", src=CLIENT4, dport=4000)
     echo.close()
 
 
@@ -126,5 +154,6 @@ def syn_answered_by_icmpv6_unreachable(wire):
     _refusing_syn(wire, socket.AF_INET6, "icmpv6 type admin-prohibited", SERVER6, errno.EACCES)
 
 
-ALL = (udp_unreplied_replied_assured, udp_entry_expires, echo_request_and_reply,
-       syn_answered_by_icmp_unreachable, syn_answered_by_icmpv6_unreachable)
+ALL = (udp_unreplied_replied_assured, udp_entry_expires, late_udp_packet_is_explained,
+       echo_request_and_reply, syn_answered_by_icmp_unreachable,
+       syn_answered_by_icmpv6_unreachable)

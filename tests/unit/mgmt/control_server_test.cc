@@ -99,6 +99,22 @@ TEST_F(ControlTest, flows_in_conntracks_form_are_its_lines) {
               "mark=0 use=1 id=2\n");
 }
 
+TEST_F(ControlTest, stale_lists_late_packets_as_objects_or_as_a_table) {
+    ControlClient client{path()};
+    EXPECT_EQ(client.ask(R"({"cmd":"stale"})").at(0), json::parse(R"({"end":true,"shown":0})"));
+    worker_.meet_late(1);
+    const auto objects = client.ask(R"({"cmd":"stale"})");
+    ASSERT_EQ(objects.size(), 2U);
+    EXPECT_EQ(objects[0]["source"], "10.0.0.1:40001");
+    EXPECT_EQ(objects[0]["packets"], 1);
+    EXPECT_EQ(objects[1]["shown"], 1);
+    const auto table = client.ask(R"({"cmd":"stale","output":"table"})");
+    ASSERT_EQ(table.size(), 2U);
+    EXPECT_TRUE(table[0]["text"].get<std::string>().starts_with("LAST"));
+    EXPECT_EQ(client.ask(R"({"cmd":"stale","output":"conntrack"})").at(0)["error"],
+              R"("output" must be one of json, table)");
+}
+
 TEST_F(ControlTest, drops_have_keyword_sentence_fix_and_counts_of_every_reason) {
     const auto reason = static_cast<size_t>(DropReason::PolicyDefault);
     fake_.links[0]->counters.dropped[reason].packets.add(7);
@@ -248,6 +264,25 @@ TEST_F(ControlTest, events_reach_a_listener_as_conntrack_prints_them) {
         "[1700000001.000000]\t[DESTROY] udp      17 30 src=10.0.0.2"));
     EXPECT_EQ(client.line(), R"({"end":true})");
     EXPECT_EQ(client.line(), "");
+}
+
+TEST_F(ControlTest, late_packets_are_events_with_an_explanation_that_conntracks_form_leaves_out) {
+    ControlClient objects{path()};
+    ControlClient lines{path()};
+    objects.send(R"({"cmd":"events","count":1})"
+                 "\n");
+    lines.send(R"({"cmd":"events","output":"conntrack","count":1})"
+               "\n");
+    EXPECT_EQ(objects.line(), R"({"listening":true})");
+    EXPECT_EQ(lines.line(), R"({"listening":true})");
+    emit(1, EventKind::Stale);
+    emit(2, EventKind::New);
+    const json event = json::parse(objects.line());
+    EXPECT_EQ(event["event"], "stale");
+    EXPECT_EQ(event["source"], "10.0.0.1:40001");
+    EXPECT_TRUE(event["explanation"].get<std::string>().starts_with("late packet of a UDP"));
+    EXPECT_TRUE(json::parse(lines.line())["text"].get<std::string>().starts_with("    [NEW] "));
+    EXPECT_EQ(lines.line(), R"({"end":true})") << "the late packet counted for nothing";
 }
 
 TEST_F(ControlTest, events_are_filtered_and_have_a_json_form) {

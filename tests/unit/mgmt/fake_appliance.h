@@ -98,6 +98,8 @@ class FakeAppliance {
     Appliance appliance;
 };
 
+inline FlowRecord udp_flow(uint32_t number);
+
 /// Stands in for a worker: serves requests from a list of connections, in slices, and reports
 /// quiescent points.
 class FakeWorker {
@@ -112,6 +114,8 @@ class FakeWorker {
     FakeWorker& operator=(const FakeWorker&) = delete;
 
     [[nodiscard]] size_t flushes() const { return flushes_; }
+    /// From now on it has met one late packet, at that nanosecond, of that UDP flow; 0: none.
+    void meet_late(uint32_t number) { stale_ = number; }
 
   private:
     void run(FakeAppliance& fake, size_t index) {
@@ -134,6 +138,14 @@ class FakeWorker {
             request.cursor += request.written;
             request.at_end = request.cursor == flows_.size();
         }
+        if (request.kind == Request::Kind::Stale) {
+            request.stale[0] = StaleRecord{};
+            request.stale[0].flow = udp_flow(stale_);
+            request.stale[0].info.packets = 1;
+            request.stale[0].last = Instant{Duration{stale_}};
+            request.written = stale_ != 0 ? 1 : 0;
+            request.at_end = true;
+        }
         if (request.kind == Request::Kind::Flush) ++flushes_;
         request.done.store(true, std::memory_order_release);
     }
@@ -141,6 +153,7 @@ class FakeWorker {
     std::vector<FlowRecord> flows_;
     std::atomic<bool> stop_{false};
     std::atomic<size_t> flushes_{0};
+    std::atomic<uint32_t> stale_{0};
     std::thread thread_;
 };
 

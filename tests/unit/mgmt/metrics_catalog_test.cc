@@ -92,6 +92,11 @@ const std::set<std::string> kOwn{
     "ravelin_unaccounted_packets",
     "ravelin_held_packets",
     "ravelin_classified_packets_total",
+    "ravelin_conntrack_tombstones",
+    "ravelin_conntrack_tombstones_limit",
+    "ravelin_conntrack_tombstones_overwritten_total",
+    "ravelin_conntrack_tombstone_overwritten_age_seconds",
+    "ravelin_stale_packets_total",
 };
 
 TEST(MetricsCatalog, names_types_and_labels_are_those_of_the_catalogue) {

@@ -33,6 +33,22 @@ TEST(WorkerClient, an_empty_table_dumps_nothing) {
     EXPECT_TRUE(dump->empty());
 }
 
+TEST(WorkerClient, reports_of_late_packets_come_from_all_workers_the_last_one_first) {
+    FakeAppliance fake{3};
+    FakeWorker first{fake, 0, {}};
+    FakeWorker second{fake, 1, {}};
+    const FakeWorker third{fake, 2, {}};
+    WorkerClient client{fake.appliance};
+    EXPECT_TRUE(client.stale()->empty());
+    first.meet_late(1);
+    second.meet_late(2);
+    const auto records = client.stale();
+    ASSERT_TRUE(records.has_value());
+    ASSERT_EQ(records->size(), 2U);
+    EXPECT_EQ((*records)[0].flow.source_port, 40002);
+    EXPECT_EQ((*records)[1].flow.source_port, 40001);
+}
+
 TEST(WorkerClient, a_flush_reaches_every_worker_once) {
     FakeAppliance fake{2};
     const FakeWorker first{fake, 0, {}};

@@ -78,6 +78,20 @@ Late meet(Lab& lab, Bytes frame) {
                                      options.tombstones, lab.clock.now());
 }
 
+/// What the worker has written up.
+std::vector<StaleRecord> reports(Lab& lab) {
+    std::vector<StaleRecord> out(StaleReports::kCapacity);
+    Request request;
+    request.kind = Request::Kind::Stale;
+    request.stale = out;
+    EXPECT_TRUE(lab.links[0]->requests.push(&request));
+    lab.run();
+    EXPECT_TRUE(request.done);
+    EXPECT_TRUE(request.at_end);
+    out.resize(request.written);
+    return out;
+}
+
 /// One frame of a story: where it comes in, or how long nothing does.
 struct Step {
     uint8_t port = kInside;
@@ -296,6 +310,9 @@ TEST(Stale, is_what_the_opener_sends_when_the_rules_allow_it_no_longer) {
     const Fate fate = lab.pass(kInside, esp);
     EXPECT_EQ(fate.ct_class, CtClass::Stale);
     EXPECT_EQ(keyword(fate.reason), keyword(DropReason::PolicyDefault)) << "which is the reason";
+    ASSERT_EQ(reports(lab).size(), 1U);
+    EXPECT_EQ(reports(lab)[0].info.drop, DropReason::PolicyDefault);
+    EXPECT_EQ(reports(lab)[0].info.certainty, Certainty::Exact) << "the SPI";
     EXPECT_EQ(lab.links[0]->counters.stale[static_cast<size_t>(CloseReason::Idle)].value(), 1U);
 }
 
@@ -378,6 +395,71 @@ TEST(Stale, a_reused_pair_of_ports_leaves_the_tombstone_of_its_last_connection) 
     ASSERT_NE(late.tombstone, nullptr);
     EXPECT_EQ(late.tombstone->reason, CloseReason::Idle);
     EXPECT_EQ(lab.links[0]->counters.tombstones.value(), 1U);
+}
+
+TEST(Stale, is_written_up_once_for_each_connection) {
+    Lab lab;
+    EXPECT_TRUE(reports(lab).empty());
+    lab.pass(kInside, udp_request());
+    lab.pass(kInside, client_tcp("S", 1, 0));
+    lab.wait(121s);
+    lab.pass(kOutside, udp_answer());
+    lab.wait(1s);
+    lab.pass(kOutside, udp_answer());
+    lab.pass(kOutside, server_tcp("A", 1, 1));
+    const std::vector<StaleRecord> all = reports(lab);
+    ASSERT_EQ(all.size(), 2U);
+    const StaleRecord& udp = all[0];
+    EXPECT_EQ(udp.flow.source, Address::parse(kClient).value());
+    EXPECT_EQ(udp.flow.destination, Address::parse(kServer).value());
+    EXPECT_EQ(udp.flow.source_port, 40000);
+    EXPECT_EQ(udp.flow.destination_port, 1194);
+    EXPECT_EQ(udp.flow.protocol, ip_protocol::kUdp);
+    EXPECT_TRUE((udp.flow.flags & connection_flag::kFromInside) != 0);
+    EXPECT_EQ(udp.flow.age, 30s);
+    EXPECT_EQ(udp.info.ended, lab.clock.now() - 92s);
+    EXPECT_EQ(udp.first, lab.clock.now() - 1s);
+    EXPECT_EQ(udp.last, lab.clock.now());
+    EXPECT_EQ(udp.info.packets, 2U);
+    EXPECT_EQ(udp.info.reason, CloseReason::Idle);
+    EXPECT_EQ(udp.info.closed_by, ClosedBy::Nobody);
+    EXPECT_EQ(udp.info.direction, Direction::Reply);
+    EXPECT_EQ(udp.info.drop, DropReason::Stale);
+    EXPECT_EQ(all[1].info.packets, 1U);
+    EXPECT_EQ(all[1].info.certainty, Certainty::Tuple) << "the server has never sent a number";
+}
+
+TEST(Stale, of_a_connection_on_the_same_ports_is_written_up_anew) {
+    Lab lab;
+    for (int i = 0; i < 2; ++i) {
+        lab.pass(kInside, udp_request());
+        lab.wait(31s);
+        lab.pass(kOutside, udp_answer());
+    }
+    ASSERT_EQ(reports(lab).size(), 2U);
+    EXPECT_EQ(reports(lab)[1].info.packets, 1U);
+}
+
+TEST(Stale, is_an_event_for_the_first_the_second_the_fourth_packet_and_so_on) {
+    Lab lab;
+    lab.pass(kInside, udp_request());
+    lab.wait(31s);
+    lab.pass(kOutside, udp_answer());
+    EXPECT_EQ(lab.links[0]->events.size(), 0U) << "nobody listens";
+    lab.links[0]->events_wanted = true;
+    for (int i = 2; i <= 70; ++i)
+        lab.pass(kOutside, udp_answer());
+    std::vector<FlowEvent> events(100);
+    events.resize(lab.links[0]->events.pop(events.data(), 100));
+    std::vector<uint32_t> packets;
+    for (const FlowEvent& event : events) {
+        EXPECT_EQ(event.kind, EventKind::Stale);
+        EXPECT_EQ(event.flow.source_port, 40000);
+        EXPECT_EQ(event.stale.reason, CloseReason::Idle);
+        packets.push_back(event.stale.packets);
+    }
+    EXPECT_EQ(packets, (std::vector<uint32_t>{2, 4, 8, 16, 32, 64}));
+    EXPECT_EQ(lab.links[0]->counters.events_emitted[3].value(), 6U);
 }
 
 TEST(Stale, is_told_apart_by_both_addresses_of_ipv6) {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/stale_format.h"
+
+#include "conntrack/connection.h"
+#include "mgmt/conntrack_format.h"
+#include "mgmt/text.h"
+#include "packet/drop_reason.h"
+#include "packet/headers.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ravelin {
+
+namespace {
+
+const char* side(const FlowRecord& flow) {
+    return (flow.flags & connection_flag::kFromInside) != 0 ? "inside" : "outside";
+}
+
+/// "1.0" of a second; what lies in the future by a tick's rounding is 0.
+std::string seconds(Duration duration) {
+    const auto tenths = std::max(Duration{0}, duration) / 100ms;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
+
+std::string ago(Duration duration) {
+    return duration < 60s ? seconds(duration) + " s" : short_duration(duration);
+}
+
+std::string upper(std::string text) {
+    for (char& character : text)
+        if (character >= 'a' && character <= 'z') character = static_cast<char>(character - 32);
+    return text;
+}
+
+const char* because(CloseReason reason) {
+    switch (reason) {
+        case CloseReason::Idle:
+            return "because nothing came for its timeout";
+        case CloseReason::Fin:
+            return "by FIN";
+        case CloseReason::Reset:
+            return "by RST";
+        case CloseReason::Shutdown:
+            return "by SHUTDOWN or ABORT";
+        case CloseReason::Answered:
+            return "because every request was answered";
+        case CloseReason::IcmpError:
+            return "by an ICMP error";
+        case CloseReason::Replaced:
+            return "because its addresses and ports were taken for a new one";
+        case CloseReason::Operator:
+            return "by an operator's flush";
+        case CloseReason::None:
+        case CloseReason::Count:
+            break;
+    }
+    return "in an unknown way";
+}
+
+/// " from its opener"; nothing where the reason says it all.
+std::string whose(const StaleInfo& info) {
+    if (info.reason == CloseReason::Answered || info.reason == CloseReason::Replaced) return "";
+    switch (info.closed_by) {
+        case ClosedBy::Opener:
+            return " from the opener's side";
+        case ClosedBy::Responder:
+            return " from the responder's side";
+        case ClosedBy::Unknown:
+        case ClosedBy::Nobody:
+        case ClosedBy::Operator:
+        case ClosedBy::Count:
+            break;
+    }
+    return "";
+}
+
+std::string how_sure(const FlowRecord& flow, Certainty certainty) {
+    const bool icmp = is_icmp(flow.protocol);
+    switch (certainty) {
+        case Certainty::Exact:
+            return flow.protocol == ip_protocol::kTcp ? "certain: its sequence number fits"
+                   : flow.protocol == ip_protocol::kSctp
+                       ? "certain: its verification tag fits"
+                       : "certain: it carries the same SPI or call id";
+        case Certainty::Tuple:
+            return icmp ? "addresses and identifier match" : "addresses and ports match";
+        case Certainty::Guess:
+        case Certainty::Count:
+            break;
+    }
+    return "a guess: addresses and ports match, its number doesn't";
+}
+
+}  // namespace
+
+std::string explain_stale(const FlowRecord& flow, const StaleInfo& info, Instant at) {
+    return "late packet of a " + upper(flow_protocol(flow)) + " connection opened from " +
+           side(flow) + " by " + flow_source(flow) + " to " + flow_destination(flow) + ", ended " +
+           ago(at - info.ended) + " ago after " + short_duration(flow.age) + " " +
+           because(info.reason) + whose(info) + "; " + how_sure(flow, info.certainty);
+}
+
+void append_stale_json(std::string& out, const FlowRecord& flow, const StaleInfo& info, Instant at,
+                       const FlowNames& names) {
+    out.append("\"packets\":");
+    append_number(out, info.packets);
+    out.append(info.direction == Direction::Original ? ",\"direction\":\"original\""
+                                                     : ",\"direction\":\"reply\"");
+    out.append(",\"drop\":\"").append(keyword(info.drop));
+    out.append("\",\"ended_ago_s\":").append(seconds(at - info.ended));
+    out.append(",\"lasted_s\":").append(seconds(flow.age));
+    out.append(",\"close_reason\":\"").append(keyword(info.reason));
+    out.append("\",\"closed_by\":\"").append(keyword(info.closed_by));
+    out.append("\",\"certainty\":\"").append(keyword(info.certainty));
+    out.append("\",\"explanation\":\"").append(explain_stale(flow, info, at));
+    out.append("\",\"opened_from\":\"").append(side(flow));
+    out.append("\",\"protocol\":\"").append(flow_protocol(flow));
+    out.append("\",\"source\":\"").append(flow_source(flow));
+    out.append("\",\"destination\":\"").append(flow_destination(flow));
+    out.append("\",\"wire\":");
+    append_json_string(
+        out, flow.wire < names.wires.size() ? names.wires[flow.wire] : std::to_string(flow.wire));
+    out.append(",\"worker\":");
+    append_number(out, flow.shard);
+}
+
+void append_stale_record_json(std::string& out, const StaleRecord& record, const FlowNames& names,
+                              Instant now) {
+    out.append("{\"first_ago_s\":").append(seconds(now - record.first));
+    out.append(",\"last_ago_s\":").append(seconds(now - record.last));
+    out.push_back(',');
+    append_stale_json(out, record.flow, record.info, now, names);
+    out.append("}\n");
+}
+
+std::string stale_table(const std::vector<StaleRecord>& records, Instant now) {
+    using Row = std::array<std::string, 4>;
+    std::vector<Row> rows{{"LAST", "PACKETS", "DROPPED FOR", "EXPLANATION"}};
+    for (const StaleRecord& record : records)
+        rows.push_back({short_duration(std::max(Duration{0}, now - record.last)),
+                        std::to_string(record.info.packets), std::string{keyword(record.info.drop)},
+                        explain_stale(record.flow, record.info, now)});
+    std::array<size_t, 3> width{};
+    for (const Row& row : rows)
+        for (size_t i = 0; i < width.size(); ++i)
+            width[i] = std::max(width[i], row[i].size());
+    std::string text;
+    for (const Row& row : rows) {
+        for (size_t i = 0; i < width.size(); ++i) {
+            const std::string pad(width[i] - row[i].size(), ' ');
+            const bool number = i < 2;
+            text += (number ? pad + row[i] : row[i] + pad) + "  ";
+        }
+        text += row[3] + "\n";
+    }
+    return text;
+}
+
+}  // namespace ravelin
