@@ -5,10 +5,22 @@
 
 namespace ravelin {
 
+namespace {
+
+/// INIT stands alone in its packet, behind the common header (RFC 9260 3.1, 6.10).
+bool is_init(const Packet& packet) noexcept {
+    constexpr uint32_t kHeader = 12;
+    constexpr uint8_t kInit = 1;
+    return packet.headers.l4_length > kHeader &&
+           packet.frame.data[packet.headers.l4_offset + kHeader] == kInit;
+}
+
+}  // namespace
+
 bool begins_anew(const Packet& packet, const Late& late) noexcept {
     if (packet.ct_class != CtClass::New) return false;
     const Headers& headers = packet.headers;
-    if (headers.protocol == ip_protocol::kSctp) return true;
+    if (headers.protocol == ip_protocol::kSctp && is_init(packet)) return true;
     if (headers.protocol == ip_protocol::kTcp)
         return (headers.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn;
     return late.direction == Direction::Original;
