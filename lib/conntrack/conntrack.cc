@@ -17,28 +17,6 @@ namespace flag = connection_flag;
 
 namespace {
 
-/// The first timeout of a connection whose first packet was just accepted.
-Duration opening_timeout(const Connection& connection, const TrackingOptions& options) noexcept {
-    const Timeouts& timeouts = options.timeouts;
-    switch (connection.key.protocol) {
-        case ip_protocol::kTcp:
-            return TcpTracker::opening_timeout(connection.protocol.tcp,
-                                               static_cast<TcpPhase>(connection.state), options);
-        case ip_protocol::kUdp:
-            return timeouts.udp_unreplied;
-        case ip_protocol::kIcmp:
-            return timeouts.icmp;
-        case ip_protocol::kIcmpv6:
-            return timeouts.icmpv6;
-        case ip_protocol::kSctp:
-            return timeouts.sctp(static_cast<SctpPhase>(connection.state));
-        case ip_protocol::kGre:
-            return timeouts.gre_unreplied;
-        default:
-            return timeouts.generic;
-    }
-}
-
 ReplyLabel reply_label(const Connection& connection) noexcept {
     if (connection.has(flag::kAssured)) return ReplyLabel::Assured;
     return connection.has(flag::kSeenReply) ? ReplyLabel::Replied : ReplyLabel::Unreplied;
@@ -103,12 +81,19 @@ Direction Conntrack::direction_of(const Connection& connection, const FlowId& id
                                                                 : Direction::Reply;
 }
 
+// Whatever stands apart here is rare, and would cost track()'s callers registers.
+
+[[gnu::noinline]] uint32_t Conntrack::find_in_table(const FlowId& id) const noexcept {
+    return table_.find(id.hash, [&](uint32_t at) { return same(at, id); });
+}
+
 uint32_t Conntrack::find(const FlowId& id, uint32_t candidate, Instant now) noexcept {
     uint32_t index = candidate;
-    if (index == kNone || !same(index, id))
-        index = table_.find(id.hash, [&](uint32_t at) { return same(at, id); });
-    if (index == kNone) return kNone;
-    if (!Tick::at(now).before(connections_[index].deadline)) {
+    if (index == kNone || !same(index, id)) [[unlikely]] {
+        index = find_in_table(id);
+        if (index == kNone) return kNone;
+    }
+    if (!Tick::at(now).before(connections_[index].deadline)) [[unlikely]] {
         end(index, EndReason::Timeout, now);
         return kNone;
     }
@@ -116,7 +101,8 @@ uint32_t Conntrack::find(const FlowId& id, uint32_t candidate, Instant now) noex
 }
 
 void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexcept {
-    if (state == connection.state) return;
+    if (state == connection.state) [[likely]]
+        return;
     const uint8_t protocol = connection.key.protocol;
     if (is_closing(protocol, state) && !is_closing(protocol, connection.state))
         connection.closed_by = closer(by);
@@ -125,20 +111,11 @@ void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexce
     gauge(connection).add();
 }
 
-TrackStep Conntrack::step(Connection& connection, const Headers& headers, const uint8_t* l4,
-                          Direction direction, const TrackingOptions& options,
-                          Instant now) noexcept {
-    const bool seen_reply = connection.has(flag::kSeenReply);
-    const bool assured = connection.has(flag::kAssured);
+/// The protocols that are rare.
+[[gnu::noinline]] TrackStep Conntrack::step_other(Connection& connection, const Headers& headers,
+                                                  const uint8_t* l4, Direction direction,
+                                                  const TrackingOptions& options) noexcept {
     switch (headers.protocol) {
-        case ip_protocol::kTcp: {
-            auto phase = static_cast<TcpPhase>(connection.state);
-            const TrackStep result =
-                TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4),
-                                   direction, seen_reply, assured, options);
-            move(connection, static_cast<uint8_t>(phase), direction);
-            return result;
-        }
         case ip_protocol::kSctp: {
             auto phase = static_cast<SctpPhase>(connection.state);
             const TrackStep result = SctpTracker::update(
@@ -146,59 +123,67 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
             move(connection, static_cast<uint8_t>(phase), direction);
             return result;
         }
-        case ip_protocol::kUdp:
-            return UdpTracker::update(connection.protocol.udp, direction, seen_reply, assured,
-                                      connection.packets[0] + connection.packets[1] + 1, options,
-                                      Tick::at(now));
         case ip_protocol::kIcmp:
         case ip_protocol::kIcmpv6:
             return IcmpTracker::update(connection.protocol.icmp, headers.family, direction,
                                        options);
         default:
-            return GenericTracker::update(headers.protocol, seen_reply, options);
+            return GenericTracker::update(headers.protocol, connection.has(flag::kSeenReply),
+                                          options);
     }
+}
+
+TrackStep Conntrack::step(Connection& connection, const Headers& headers, const uint8_t* l4,
+                          Direction direction, const TrackingOptions& options,
+                          Instant now) noexcept {
+    const bool seen_reply = connection.has(flag::kSeenReply);
+    const bool assured = connection.has(flag::kAssured);
+    if (headers.protocol == ip_protocol::kUdp) {
+        return UdpTracker::update(connection.protocol.udp, direction, seen_reply, assured,
+                                  connection.packets[0] + connection.packets[1] + 1, options,
+                                  Tick::at(now));
+    }
+    if (headers.protocol != ip_protocol::kTcp) [[unlikely]]
+        return step_other(connection, headers, l4, direction, options);
+    auto phase = static_cast<TcpPhase>(connection.state);
+    const TrackStep result =
+        TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4), direction,
+                           seen_reply, assured, options);
+    move(connection, static_cast<uint8_t>(phase), direction);
+    return result;
 }
 
 Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t* l4,
                          uint32_t candidate, const TrackingOptions& options, Instant now) noexcept {
-    Tracked tracked;
     const uint32_t index = find(id, candidate, now);
-    if (index != kNone) {
-        Connection& connection = connections_[index];
-        tracked.direction = direction_of(connection, id);
-        // Netfilter's words: NEW is every packet of the opener until somebody has answered.
-        const bool established =
-            tracked.direction == Direction::Reply || connection.has(flag::kSeenReply);
-        if (identify_) tracked.flow = id_of(index);
+    if (index == kNone) [[unlikely]]
+        return missing(headers, l4, options, now);
+    Connection& connection = connections_[index];
+    Tracked tracked;
+    tracked.direction = direction_of(connection, id);
+    // Netfilter's words: NEW is every packet of the opener until somebody has answered.
+    const bool established =
+        tracked.direction == Direction::Reply || connection.has(flag::kSeenReply);
+    if (identify_) [[unlikely]]
+        tracked.flow = id_of(index);
 
-        const TrackStep result = step(connection, headers, l4, tracked.direction, options, now);
-        switch (result.outcome) {
-            case Outcome::Invalid:
-                tracked.ct_class = CtClass::Invalid;
-                tracked.reason = result.reason;
-                // Both ends may have closed in a way that we could not follow.
-                if (result.timeout != Duration{} &&
-                    Tick::not_before(now + result.timeout).before(connection.deadline)) {
-                    renew(index, result.timeout, now);
-                }
-                return tracked;
-            case Outcome::Reopen:
-                connection.closed_by = closer(tracked.direction);
-                end(index, EndReason::Replaced, now);
-                tracked = Tracked{};
-                break;
-            case Outcome::Pass:
-            case Outcome::PassAndEnd:
-                tracked.ct_class = established ? CtClass::Established : CtClass::New;
-                apply(index, headers, tracked.direction, result, now);
-                return tracked;
-        }
+    const TrackStep result = step(connection, headers, l4, tracked.direction, options, now);
+    if (result.outcome == Outcome::Reopen) [[unlikely]] {
+        connection.closed_by = closer(tracked.direction);
+        end(index, EndReason::Replaced, now);
+        return missing(headers, l4, options, now);
     }
-    Connection unused;
-    tracked.missing = true;
-    tracked.ct_class = may_open(headers, l4, options, now, unused, tracked.reason)
-                           ? CtClass::New
-                           : CtClass::Invalid;
+    if (result.outcome == Outcome::Invalid) [[unlikely]] {
+        tracked.reason = result.reason;
+        // Both ends may have closed in a way that we could not follow.
+        if (result.timeout != Duration{} &&
+            Tick::not_before(now + result.timeout).before(connection.deadline)) {
+            renew(index, result.timeout, now);
+        }
+        return tracked;
+    }
+    tracked.ct_class = established ? CtClass::Established : CtClass::New;
+    apply(index, headers, tracked.direction, result, now);
     return tracked;
 }
 
@@ -206,7 +191,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
                       const TrackStep& step, Instant now) noexcept {
     Connection& connection = connections_[index];
     const auto side = static_cast<size_t>(direction);
-    if (step.renew) {
+    if (step.renew) [[likely]] {
         ++connection.packets[side];
         connection.bytes[side] += headers.ip_length;
         renew(index, step.timeout, now);
@@ -214,6 +199,16 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     // Netfilter sets SEEN_REPLY after the protocol's handler has judged the packet.
     const bool first_reply = direction == Direction::Reply && !connection.has(flag::kSeenReply);
     const bool newly_assured = step.assured && !connection.has(flag::kAssured);
+    if (first_reply || newly_assured || step.changed || step.outcome == Outcome::PassAndEnd)
+        [[unlikely]] {
+        progress(index, step, direction, first_reply, newly_assured, now);
+    }
+}
+
+[[gnu::noinline]] void Conntrack::progress(uint32_t index, const TrackStep& step,
+                                           Direction direction, bool first_reply,
+                                           bool newly_assured, Instant now) noexcept {
+    Connection& connection = connections_[index];
     if (first_reply || newly_assured) {
         decrement(gauge(connection));
         if (first_reply) connection.flags |= flag::kSeenReply;
@@ -230,8 +225,9 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     }
 }
 
-Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence, uint32_t candidate,
-                          const TrackingOptions& options, Instant now) noexcept {
+[[gnu::noinline]] Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence,
+                                            uint32_t candidate, const TrackingOptions& options,
+                                            Instant now) noexcept {
     Tracked tracked;
     const uint32_t index = find(id, candidate, now);
     if (index == kNone) {
@@ -256,96 +252,18 @@ Tracked Conntrack::relate(const FlowId& id, uint32_t quoted_sequence, uint32_t c
     return tracked;
 }
 
-bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const TrackingOptions& options,
-                         Instant now, Connection& connection, DropReason& reason) const noexcept {
-    switch (headers.protocol) {
-        case ip_protocol::kTcp: {
-            auto phase = TcpPhase::None;
-            // After a start there are connections that we have never seen begin.
-            const bool pick_up = options.tcp_loose || now - started_ < options.tcp_pickup;
-            const bool ok = TcpTracker::open(TcpSegment::read(headers, l4), pick_up, options,
-                                             connection.protocol.tcp, phase, reason);
-            connection.state = static_cast<uint8_t>(phase);
-            if (phase != TcpPhase::SynSent) connection.flags |= flag::kPickedUp;
-            return ok;
-        }
-        case ip_protocol::kUdp:
-            connection.protocol.udp = {};
-            UdpTracker::open(connection.protocol.udp, Tick::at(now));
-            return true;
-        case ip_protocol::kSctp: {
-            auto phase = SctpPhase::None;
-            const bool ok = SctpTracker::open(SctpPacket::read(headers, l4), options,
-                                              connection.protocol.sctp, phase);
-            connection.state = static_cast<uint8_t>(phase);
-            if (!ok) reason = DropReason::ProtocolInvalid;
-            return ok;
-        }
-        case ip_protocol::kIcmp:
-        case ip_protocol::kIcmpv6:
-            connection.protocol.icmp = {};
-            return IcmpTracker::open(headers, options, connection.protocol.icmp, reason);
-        default:
-            return true;
-    }
-}
-
-Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                       const Opening& opening, const TrackingOptions& options,
-                       Instant now) noexcept {
-    const uint32_t index = free_;
-    if (index == kNone) {
-        counters_.insert_failed_full.add();
-        return {.reason = DropReason::TableFull};
-    }
-    Connection& connection = connections_[index];
-    const uint32_t next_free = connection.hash;
-    if (!table_.insert(id.hash, index)) {
-        counters_.insert_failed_bucket.add();
-        return {.reason = DropReason::TableFull};
-    }
-    free_ = next_free;
-
-    connection = Connection{};
-    DropReason reason = DropReason::None;
-    const bool ok = may_open(headers, l4, options, now, connection, reason);
-    DCHECK(ok);
-    static_cast<void>(ok);
-    connection.key = id.key;
-    connection.hash = id.hash;
-    connection.flags |= flag::kUsed;
-    if (id.swapped) connection.flags |= flag::kOriginalSwapped;
-    if (opening.from_inside) connection.flags |= flag::kFromInside;
-    connection.rule = opening.rule;
-    connection.policy_generation = opening.policy_generation;
-    connection.packets[0] = 1;
-    connection.bytes[0] = headers.ip_length;
-    connection.created = Tick::at(now);
-    connection.deadline = Tick::not_before(now + opening_timeout(connection, options));
-    connection.armed = connection.deadline;
-    if (id.key.family == Family::Ipv6) ipv6_[index] = id.ipv6;
-    wheel_.arm(index, connection.deadline);
-
-    counters_.created[static_cast<size_t>(protocol_label(headers.protocol))].add();
-    counters_.entries.set(table_.size());
-    counters_.entries_peak.set(std::max<uint64_t>(counters_.entries_peak.value(), table_.size()));
-    gauge(connection).add();
-    emit(EventKind::New, index, EndReason::None, now);
-    return {.flow = identify_ ? id_of(index) : 0};
-}
-
 void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
     Connection& connection = connections_[index];
     const Tick deadline = Tick::not_before(now + timeout);
     // The wheel has the connection no later than its old deadline: only a shorter one can be news.
-    if (deadline.before(connection.deadline) && deadline.before(connection.armed)) {
+    if (deadline.before(connection.deadline) && deadline.before(connection.armed)) [[unlikely]] {
         connection.armed = deadline;
         wheel_.arm(index, deadline);
     }
     connection.deadline = deadline;
 }
 
-void Conntrack::end(uint32_t index, EndReason reason, Instant now) noexcept {
+[[gnu::noinline]] void Conntrack::end(uint32_t index, EndReason reason, Instant now) noexcept {
     emit(EventKind::Destroy, index, reason, now);
     Connection& connection = connections_[index];
     bury(connection, reason, Tick::at(now));

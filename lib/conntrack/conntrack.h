@@ -136,6 +136,7 @@ class Conntrack {
   private:
     /// The live connection of this id, or kNone. What is past its deadline is ended first.
     uint32_t find(const FlowId& id, uint32_t candidate, Instant now) noexcept;
+    [[nodiscard]] uint32_t find_in_table(const FlowId& id) const noexcept;
     [[nodiscard]] bool same(uint32_t index, const FlowId& id) const noexcept;
     [[nodiscard]] Direction direction_of(const Connection& connection,
                                          const FlowId& id) const noexcept;
@@ -143,10 +144,18 @@ class Conntrack {
     void move(Connection& connection, uint8_t state, Direction by) noexcept;
     TrackStep step(Connection& connection, const Headers& headers, const uint8_t* l4,
                    Direction direction, const TrackingOptions& options, Instant now) noexcept;
+    TrackStep step_other(Connection& connection, const Headers& headers, const uint8_t* l4,
+                         Direction direction, const TrackingOptions& options) noexcept;
+    /// What a packet is that has no connection.
+    [[nodiscard]] Tracked missing(const Headers& headers, const uint8_t* l4,
+                                  const TrackingOptions& options, Instant now) const noexcept;
     bool may_open(const Headers& headers, const uint8_t* l4, const TrackingOptions& options,
                   Instant now, Connection& connection, DropReason& reason) const noexcept;
     void apply(uint32_t index, const Headers& headers, Direction direction, const TrackStep& step,
                Instant now) noexcept;
+    /// What apply() seldom has to do.
+    void progress(uint32_t index, const TrackStep& step, Direction direction, bool first_reply,
+                  bool newly_assured, Instant now) noexcept;
     void renew(uint32_t index, Duration timeout, Instant now) noexcept;
     void end(uint32_t index, EndReason reason, Instant now) noexcept;
     /// Leaves a tombstone of a connection that ends.

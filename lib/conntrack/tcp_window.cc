@@ -243,8 +243,9 @@ void start_window(TcpState& state, const TcpSegment& segment, bool mid_stream) n
     state.last_index = static_cast<uint8_t>(TcpPacketIndex::None) & 7;
 }
 
-WindowVerdict check_window(TcpState& state, TcpPhase phase, const TcpSegment& segment,
-                           Direction direction, TcpPacketIndex index, bool liberal) noexcept {
+[[gnu::noinline]] WindowVerdict check_window(TcpState& state, TcpPhase phase,
+                                             const TcpSegment& segment, Direction direction,
+                                             TcpPacketIndex index, bool liberal) noexcept {
     const auto from = static_cast<size_t>(direction);
     const TcpWindow& sender = state.window[from];
     const TcpWindow& receiver = state.window[1 - from];

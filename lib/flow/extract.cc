@@ -3,18 +3,9 @@
 
 #include "base/byteorder.h"
 
-#include <algorithm>
-
 namespace ravelin {
 
 namespace {
-
-/// Ends of one packet as they stand in it.
-struct Ends {
-    const uint8_t* source;
-    const uint8_t* destination;
-    size_t address_length;
-};
 
 bool is_icmp(uint8_t protocol) noexcept {
     return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
@@ -38,10 +29,27 @@ uint8_t request_type(Family family, uint8_t type) noexcept {
     }
 }
 
-bool destination_is_low(const Ends& ends, const Headers& headers) noexcept {
-    const int order = std::memcmp(ends.source, ends.destination, ends.address_length);
-    if (order != 0) return order > 0;
-    return headers.source_port > headers.destination_port;
+/// Both ports as they stand in the key: the first end's in the low half.
+uint32_t pack_ports(uint16_t first, uint16_t second) noexcept {
+    return static_cast<uint32_t>(second) << 16 | first;
+}
+
+/// Exchanges the halves.
+uint32_t swap_halves(uint32_t both) noexcept {
+    return both << 16 | both >> 16;
+}
+uint64_t swap_halves(uint64_t both) noexcept {
+    return both << 32 | both >> 32;
+}
+
+/// Like memcmp() over 16 bytes; 0 for equal ones.
+int compare_ipv6(const uint8_t* a, const uint8_t* b) noexcept {
+    const uint64_t high_a = load_be64(a);
+    const uint64_t high_b = load_be64(b);
+    if (high_a != high_b) return high_a < high_b ? -1 : 1;
+    const uint64_t low_a = load_be64(a + 8);
+    const uint64_t low_b = load_be64(b + 8);
+    return low_a == low_b ? 0 : (low_a < low_b ? -1 : 1);
 }
 
 }  // namespace
@@ -49,38 +57,50 @@ bool destination_is_low(const Ends& ends, const Headers& headers) noexcept {
 void FlowExtractor::extract(const Headers& headers, const uint8_t* l3, uint8_t wire,
                             FlowId& id) const noexcept {
     const bool ipv4 = headers.family == Family::Ipv4;
-    const Ends ends = ipv4 ? Ends{l3 + 12, l3 + 16, 4} : Ends{l3 + 8, l3 + 24, 16};
-
-    FlowKey key;
-    if (is_icmp(headers.protocol)) {
+    uint32_t ports = pack_ports(headers.source_port, headers.destination_port);
+    bool swapped = false;
+    if (is_icmp(headers.protocol)) [[unlikely]] {
         const uint8_t request = request_type(headers.family, headers.icmp_type);
-        id.swapped = request != headers.icmp_type;
-        key.low_port = headers.source_port;
-        key.high_port = static_cast<uint16_t>(request << 8 | headers.icmp_code);
+        swapped = request != headers.icmp_type;
+        ports = pack_ports(headers.source_port,
+                           static_cast<uint16_t>(request << 8 | headers.icmp_code));
     } else {
-        id.swapped = destination_is_low(ends, headers);
-        key.low_port = id.swapped ? headers.destination_port : headers.source_port;
-        key.high_port = id.swapped ? headers.source_port : headers.destination_port;
+        int order = 0;
+        if (ipv4) {
+            const uint32_t source = load_be32(l3 + 12);
+            const uint32_t destination = load_be32(l3 + 16);
+            order = (source > destination) - (source < destination);
+        } else {
+            order = compare_ipv6(l3 + 8, l3 + 24);
+        }
+        swapped = order > 0 || (order == 0 && headers.source_port > headers.destination_port);
+        if (swapped) ports = swap_halves(ports);
     }
-    const uint8_t* low = id.swapped ? ends.destination : ends.source;
-    const uint8_t* high = id.swapped ? ends.source : ends.destination;
+    id.swapped = swapped;
+
+    uint64_t addresses = 0;
     if (ipv4) {
-        std::memcpy(key.addresses.data(), low, 4);
-        std::memcpy(key.addresses.data() + 4, high, 4);
-        id.steering_hash = steering_.ipv4(low, high);
+        std::memcpy(&addresses, l3 + 12, sizeof addresses);
+        if (swapped) addresses = swap_halves(addresses);
+        id.steering_hash = steering_.ipv4(l3 + 12, l3 + 16);
     } else {
+        const uint8_t* low = swapped ? l3 + 24 : l3 + 8;
+        const uint8_t* high = swapped ? l3 + 8 : l3 + 24;
         std::memcpy(id.ipv6.low.data(), low, 16);
         std::memcpy(id.ipv6.high.data(), high, 16);
-        const uint64_t digest = digest_ipv6(hash_, id.ipv6);
-        std::memcpy(key.addresses.data(), &digest, sizeof digest);
+        addresses = digest_ipv6(hash_, id.ipv6);
         id.steering_hash = steering_.ipv6(low, high);
     }
-    key.outer_vlan = headers.outer_vlan;
-    key.inner_vlan = headers.inner_vlan;
-    key.protocol = headers.protocol;
-    key.family = headers.family;
-    key.wire = wire;
-    id.key = key;
+    // Put together in registers: the hash would have to wait for fields that were just stored.
+    const uint64_t rest_of_first = static_cast<uint64_t>(headers.inner_vlan) << 48 |
+                                   static_cast<uint64_t>(headers.outer_vlan) << 32 | ports;
+    const FlowKeyBytes key{.first = _mm_set_epi64x(static_cast<int64_t>(rest_of_first),
+                                                   static_cast<int64_t>(addresses)),
+                           .rest = static_cast<uint32_t>(wire) << 16 |
+                                   static_cast<uint32_t>(headers.family) << 8 | headers.protocol};
+    auto* const bytes = reinterpret_cast<uint8_t*>(&id.key);
+    std::memcpy(bytes, &key.first, 16);
+    std::memcpy(bytes + 16, &key.rest, 4);
     id.hash = hash_key(hash_, key);
 }
 

@@ -9,15 +9,30 @@
 
 namespace ravelin {
 
+/// A key's bytes in registers: the first sixteen and the rest.
+struct FlowKeyBytes {
+    __m128i first;
+    uint32_t rest;
+
+    [[nodiscard]] static FlowKeyBytes of(const FlowKey& key) noexcept {
+        FlowKeyBytes bytes{_mm_loadu_si128(reinterpret_cast<const __m128i*>(&key)), 0};
+        std::memcpy(&bytes.rest, reinterpret_cast<const uint8_t*>(&key) + 16, sizeof bytes.rest);
+        return bytes;
+    }
+};
+
 /// Keyed hash of a connection's key, long enough to stand for it where the key isn't kept.
+[[nodiscard]] inline uint64_t hash_key64(const KeyedHash& hash, const FlowKeyBytes& key) noexcept {
+    return hash(key.first, _mm_cvtsi32_si128(static_cast<int>(key.rest)));
+}
 [[nodiscard]] inline uint64_t hash_key64(const KeyedHash& hash, const FlowKey& key) noexcept {
-    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&key));
-    uint32_t rest = 0;
-    std::memcpy(&rest, reinterpret_cast<const uint8_t*>(&key) + 16, sizeof rest);
-    return hash(first, _mm_cvtsi32_si128(static_cast<int>(rest)));
+    return hash_key64(hash, FlowKeyBytes::of(key));
 }
 
 /// Its lower half, for the connection table; spreads over all 32 bits.
+[[nodiscard]] inline uint32_t hash_key(const KeyedHash& hash, const FlowKeyBytes& key) noexcept {
+    return static_cast<uint32_t>(hash_key64(hash, key));
+}
 [[nodiscard]] inline uint32_t hash_key(const KeyedHash& hash, const FlowKey& key) noexcept {
     return static_cast<uint32_t>(hash_key64(hash, key));
 }

@@ -4,6 +4,7 @@
 #include "packet/address.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -36,12 +37,17 @@ struct FlowKey {
     }
 };
 static_assert(std::has_unique_object_representations_v<FlowKey> && sizeof(FlowKey) == 20);
+// FlowExtractor builds it from numbers.
+static_assert(offsetof(FlowKey, low_port) == 8 && offsetof(FlowKey, outer_vlan) == 12 &&
+              offsetof(FlowKey, protocol) == 16 && offsetof(FlowKey, wire) == 18);
 
 /// Both addresses of an IPv6 connection, in the key's order.
 struct Ipv6Ends {
     std::array<uint8_t, 16> low{};
     std::array<uint8_t, 16> high{};
-    bool operator==(const Ipv6Ends&) const noexcept = default;
+    bool operator==(const Ipv6Ends& other) const noexcept {
+        return std::memcmp(this, &other, sizeof *this) == 0;
+    }
 };
 
 /// What steering, look-up and tracking need to know about one packet.

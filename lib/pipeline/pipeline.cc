@@ -172,7 +172,9 @@ void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
 
 }  // namespace
 
-void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept {
+// Flattened: the calls of one packet would cost a sixth of all its instructions. What is rare isn't
+// inlined, so that the loop keeps its registers.
+[[gnu::flatten]] void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept {
     for (Packet& packet : burst) {
         if (packet.action == Action::Pending) parse_one(packet, shard, runtime);
     }
@@ -200,7 +202,8 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
     }
 }
 
-void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+[[gnu::flatten]] void track(Burst& burst, Shard& shard, const Runtime& runtime,
+                            Instant now) noexcept {
     const bool remembers = looks_for_late(runtime);
     for (Packet& packet : burst) {
         if (packet.action != Action::Pending) continue;
