@@ -59,8 +59,7 @@ Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
     }
 }
 
-uint32_t Conntrack::prefetch_connection(const FlowId& id) const noexcept {
-    const uint32_t candidate = table_.candidate(id.hash);
+uint32_t Conntrack::prefetch_candidate(const FlowId& id, uint32_t candidate) const noexcept {
     if (candidate == kNone) return kNone;
     const auto* connection = reinterpret_cast<const char*>(&connections_[candidate]);
     __builtin_prefetch(connection, 1);

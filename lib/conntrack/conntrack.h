@@ -73,17 +73,41 @@ class Conntrack {
 
     [[nodiscard]] const FlowExtractor& extractor() const noexcept { return extractor_; }
 
-    // The three steps of a look-up, each a loop over a burst, so that the memory that one step asks
-    // for has arrived at the next.
+    // The steps of a look-up, some time apart, so that the memory that one step asks for has
+    // arrived at the next.
     void prefetch_bucket(const FlowId& id) const noexcept { table_.prefetch(id.hash); }
-    [[nodiscard]] uint32_t prefetch_connection(const FlowId& id) const noexcept;
+    /// Reads the bucket and asks for the connection; returns a candidate or kNone.
+    [[nodiscard]] uint32_t prefetch_connection(const FlowId& id) const noexcept {
+        return prefetch_candidate(id, table_.candidate(id.hash));
+    }
+    /// Once more for one that the first bucket had no room for: without this step it would wait for
+    /// two lines in a row.
+    [[nodiscard]] uint32_t prefetch_overflowed(const FlowId& id) const noexcept {
+        return prefetch_candidate(id, table_.next_candidate(id.hash));
+    }
 
-    /// Third step, for a packet that is no ICMP error. `candidate` is what the second step
+    /// Waits for a candidate that is more than one line: so many prefetches are more than the
+    /// processor keeps, and it drops some. Loads it has to finish, and a short loop of them
+    /// overlaps as many as it can.
+    void fetch(uint32_t candidate, const FlowId& id) const noexcept {
+        const bool tcp = id.key.protocol == ip_protocol::kTcp;
+        const bool ipv6 = id.key.family == Family::Ipv6;
+        if (candidate == kNone || !(tcp || ipv6)) return;
+        const auto load = [](const void* at) {
+            static_cast<void>(*static_cast<const volatile uint8_t*>(at));
+        };
+        const Connection& connection = connections_[candidate];
+        load(&connection.key);
+        if (tcp) load(&connection.created);
+        if (ipv6) load(&ipv6_[candidate]);
+    }
+
+    /// Last step, for a packet that is no ICMP error. `candidate` is what the steps before
     /// returned; `l4` points at the L4 header. Renews, moves or ends the connection.
     Tracked track(const Headers& headers, const FlowId& id, const uint8_t* l4, uint32_t candidate,
                   const TrackingOptions& options, Instant now) noexcept;
 
-    /// Third step for an ICMP error; `id` is that of the quoted packet. May end a connection that
+    /// Last step for an ICMP error; `id` is that of the quoted packet. May end a connection that
     /// nobody has answered; changes nothing else (RFC 5508 REQ-6, netfilter
     /// nf_conntrack_inet_error()).
     Tracked relate(const FlowId& id, uint32_t quoted_sequence, uint32_t candidate,
@@ -134,6 +158,7 @@ class Conntrack {
     [[nodiscard]] size_t memory_bytes() const noexcept;
 
   private:
+    uint32_t prefetch_candidate(const FlowId& id, uint32_t candidate) const noexcept;
     /// The live connection of this id, or kNone. What is past its deadline is ended first.
     uint32_t find(const FlowId& id, uint32_t candidate, Instant now) noexcept;
     [[nodiscard]] uint32_t find_in_table(const FlowId& id) const noexcept;

@@ -35,10 +35,19 @@ class FlowTable {
     void prefetch(uint32_t hash) const noexcept { __builtin_prefetch(&buckets_[first(hash)]); }
 
     /// The first index in the key's first bucket whose signature fits, or kNone: what to prefetch.
+    /// Where the key may stand in the next bucket, that one is asked for.
     [[nodiscard]] uint32_t candidate(uint32_t hash) const noexcept {
-        const Bucket& bucket = buckets_[first(hash)];
-        const uint32_t matches = match(bucket, signature(hash));
-        return matches == 0 ? kNone : bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
+        const uint32_t position = first(hash);
+        const uint32_t index = candidate_at(position, hash);
+        if (index == kNone && buckets_[position].overflow != 0) [[unlikely]]
+            __builtin_prefetch(&buckets_[next(position, signature(hash))]);
+        return index;
+    }
+    /// The same for the next bucket, once candidate() has found nothing.
+    [[nodiscard]] uint32_t next_candidate(uint32_t hash) const noexcept {
+        const uint32_t position = first(hash);
+        if (buckets_[position].overflow == 0) return kNone;
+        return candidate_at(next(position, signature(hash)), hash);
     }
 
     /// The index for which `same(index)` holds, or kNone.
@@ -85,6 +94,11 @@ class FlowTable {
     [[nodiscard]] uint32_t next(uint32_t position, uint16_t signature) const noexcept {
         position += 1 + signature % stride_limit_;
         return position < bucket_count_ ? position : position - bucket_count_;
+    }
+    [[nodiscard]] uint32_t candidate_at(uint32_t position, uint32_t hash) const noexcept {
+        const Bucket& bucket = buckets_[position];
+        const uint32_t matches = match(bucket, signature(hash));
+        return matches == 0 ? kNone : bucket.index[static_cast<size_t>(__builtin_ctz(matches)) / 2];
     }
     /// Bit 2 * slot is set where the slot is taken and its signature is `wanted`.
     static uint32_t match(const Bucket& bucket, uint16_t wanted) noexcept {

@@ -196,10 +196,17 @@ void steer(Burst& burst, const Shard& shard) noexcept {
 }
 
 void look_up(Burst& burst, const Shard& shard) noexcept {
+    const Conntrack& conntrack = shard.conntrack;
     for (Packet& packet : burst) {
         if (packet.action == Action::Pending)
-            packet.candidate = shard.conntrack.prefetch_connection(packet.id);
+            packet.candidate = conntrack.prefetch_connection(packet.id);
     }
+    for (Packet& packet : burst) {
+        if (packet.candidate == Conntrack::kNone && packet.action == Action::Pending) [[unlikely]]
+            packet.candidate = conntrack.prefetch_overflowed(packet.id);
+    }
+    for (const Packet& packet : burst)
+        conntrack.fetch(packet.candidate, packet.id);
 }
 
 [[gnu::flatten]] void track(Burst& burst, Shard& shard, const Runtime& runtime,

@@ -18,8 +18,9 @@ namespace ravelin {
 // Each stage is a loop over a burst, decides a packet or leaves it pending for the next, and writes
 // only its own fields (packet.h names them). A connection table lives in DRAM, so the stages stand
 // around its latency: steer() asks for the bucket's line, look_up() reads it and asks for the
-// connection's, track() reads that. The bars are where the worker turns to another burst, so that
-// the bucket lines of burst k + 1 are on their way while burst k is tracked and transmitted.
+// connection's, or for the next bucket's where the first one was full, track() reads that. The bars
+// are where the worker turns to another burst, so that the bucket lines of burst k + 1 are on their
+// way while burst k is tracked and transmitted.
 
 /// Bytes -> headers and identity of the connection, or a drop. Not IP: passed by EtherType.
 void parse(Burst& burst, const Shard& shard, const Runtime& runtime) noexcept;

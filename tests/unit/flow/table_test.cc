@@ -159,5 +159,16 @@ TEST(FlowTable, the_candidate_is_the_first_fitting_index_of_the_first_bucket) {
     EXPECT_EQ(table.candidate(42), 7U);
 }
 
+TEST(FlowTable, a_candidate_that_its_bucket_had_no_room_for_stands_in_the_next_one) {
+    FlowTable table{64};
+    EXPECT_EQ(table.next_candidate(42), FlowTable::kNone);
+    for (uint32_t index = 0; index < 9; ++index)
+        ASSERT_TRUE(table.insert(42, index));
+    EXPECT_EQ(table.next_candidate(42), 8U);
+    // Of another key of that bucket there is none in either.
+    EXPECT_EQ(table.candidate(43), FlowTable::kNone);
+    EXPECT_EQ(table.next_candidate(43), FlowTable::kNone);
+}
+
 }  // namespace
 }  // namespace ravelin
