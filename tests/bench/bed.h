@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/check.h"
+#include "bench/device.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ravelin::bench {
+
+/// What one benchmark measures between two looks at the time stamp counter.
+struct Turns {
+    /// Prepares the next turns, unmeasured.
+    std::function<void()> prepare;
+    /// One turn; returns how many packets it was about.
+    std::function<uint32_t()> turn;
+    /// Clears up after them, unmeasured.
+    std::function<void()> finish;
+    uint32_t per_batch = Ports::kTurns;
+    uint32_t batches = 48;
+};
+
+/// Registers a benchmark. Its counter `ticks` is the median over turns of the ticks per packet:
+/// a turn that was interrupted doesn't move it. `stolen` is the share of turns above ten medians.
+void measure(const std::string& name, Turns turns);
+
+/// The families; each registers its benchmarks, and what they need lives as long as `keep`.
+using Keep = std::vector<std::shared_ptr<void>>;
+/// io, macswap, and Ravelin with established connections.
+void add_established(Keep& keep, Ports& ports, uint32_t connections);
+/// A tenth ICMP errors, a twentieth fragments, a hundredth new connections.
+void add_exceptions(Keep& keep, Ports& ports, uint32_t connections);
+/// The tracking stage alone, two dependent cache lines, rte_hash in two ways.
+void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
+/// Each packet opens a connection, under `rules` rules of which the last one matches.
+void add_new(Keep& keep, Ports& ports, uint32_t rules);
+/// Not a benchmark: it can be done once per table. Prints its own JSON.
+void measure_expiry(Ports& ports, uint32_t connections, int repetitions);
+
+/// Kinds of connections.
+using KindOf = std::function<Kind(uint32_t)>;
+inline KindOf only(Kind kind) {
+    return [kind](uint32_t) { return kind; };
+}
+
+/// A device with established connections and the traffic over them.
+struct EstablishedBed {
+    EstablishedBed(Ports& ports, uint32_t connections, const KindOf& kind_of)
+        : device{ports, connections + connections / 8, open_from_inside()},
+          traffic{connections, kind_of} {
+        device.establish(connections, kind_of);
+    }
+    Device device;
+    Established traffic;
+};
+
+/// Both ports filled by `writer`, `device.turn()`, and what was transmitted taken away.
+inline Turns turns_of(Ports& ports, Device& device, Ports::Writer writer) {
+    return {.prepare =
+                [&ports, writer = std::move(writer)] {
+                    ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
+                    ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
+                },
+            .turn =
+                [&device] {
+                    device.turn();
+                    return 2 * kBurstSize;
+                },
+            .finish =
+                [&ports, &device] {
+                    ports.drain();
+                    CHECK(device.dropped() == 0);
+                }};
+}
+
+}  // namespace ravelin::bench

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole devices: what forwards without looking, and Ravelin.
+#include "base/check.h"
+#include "bench/bed.h"
+
+#include <rte_ether.h>
+
+#include <array>
+#include <cstring>
+
+namespace ravelin::bench {
+
+namespace {
+
+/// testpmd's io and macswap, with the calls that a worker makes to its ports.
+class Forwarder {
+  public:
+    Forwarder(Ports& ports, bool swap) : io_{ports.io()}, swap_{swap} {}
+
+    uint32_t turn() noexcept {
+        for (uint32_t source = 0; source < 2; ++source) {
+            const uint32_t count = io_.receive(source, frames_);
+            std::array<void*, kBurstSize> buffers{};
+            for (uint32_t i = 0; i < count; ++i) {
+                if (swap_) swap_addresses(frames_[i]);
+                buffers[i] = frames_[i].buffer;
+            }
+            CHECK(io_.transmit(frames_[0].port == kOutside ? kInside : kOutside,
+                               {buffers.data(), count}) == count);
+        }
+        return 2 * kBurstSize;
+    }
+
+  private:
+    static void swap_addresses(const Frame& frame) noexcept {
+        auto* ethernet = rte_pktmbuf_mtod(static_cast<rte_mbuf*>(frame.buffer), rte_ether_hdr*);
+        std::swap(ethernet->dst_addr, ethernet->src_addr);
+    }
+
+    PortIo& io_;
+    bool swap_;
+    std::array<Frame, kBurstSize> frames_{};
+};
+
+/// Half TCP, a tenth IPv6, as 64-byte packets: the usual mixture of a concentrator's two sides.
+Kind mixture(uint32_t connection) {
+    const uint32_t tenth = connection % 10;
+    if (tenth == 0) return connection % 20 == 0 ? Kind::UdpIpv6 : Kind::TcpIpv6;
+    return tenth < 6 ? Kind::TcpIpv4 : Kind::UdpIpv4;
+}
+
+void add_device(Keep& keep, Ports& ports, uint32_t connections, const char* name,
+                const KindOf& kind_of) {
+    auto bed = std::make_shared<EstablishedBed>(ports, connections, kind_of);
+    keep.push_back(bed);
+    const Turns turns = turns_of(
+        ports, bed->device,
+        [&traffic = bed->traffic](uint8_t port, uint8_t* frame) { return traffic(port, frame); });
+    measure(name, turns);
+    // The same table again under another name: how far apart equal things are told to be.
+    if (std::strcmp(name, "udp4") == 0) measure("udp4_again", turns);
+}
+
+/// Port unreachable about the server's last packet, from the client.
+uint32_t write_error(uint8_t* frame, const Place& quoted) {
+    std::array<uint8_t, 128> original{};
+    const Place server{quoted.kind, quoted.connection, false};
+    write_frame(original.data(), server, {});
+    constexpr uint32_t kQuoted = 28;
+    const Place client{quoted.kind, quoted.connection, true};
+    uint8_t* icmp = write_ip(frame, client, ip_protocol::kIcmp, 8 + kQuoted);
+    std::memset(icmp, 0, 8);
+    icmp[0] = icmp[1] = 3;
+    std::memcpy(icmp + 8, original.data() + kIp, kQuoted);
+    store_be16(icmp + 2, checksum_of(checksum_sum(icmp, 8 + kQuoted)));
+    return kIp + 20 + 8 + kQuoted;
+}
+
+/// A datagram of 24 bytes of payload in two fragments, sent one after the other.
+uint32_t write_fragment(uint8_t* frame, const Place& place, bool first) {
+    constexpr uint32_t kFirst = 16;
+    constexpr uint32_t kSecond = 16;
+    uint8_t* upper = write_ip(frame, place, ip_protocol::kUdp, first ? kFirst : kSecond,
+                              first ? 0x2000 : kFirst / 8);
+    std::memset(upper, 0, 16);
+    if (first) {
+        const auto client_port = static_cast<uint16_t>(32768 + place.connection % 16384);
+        store_be16(upper, place.from_client ? client_port : 4500);
+        store_be16(upper + 2, place.from_client ? 4500 : client_port);
+        store_be16(upper + 4, kFirst + kSecond);
+    }
+    return kIp + 20 + 16;
+}
+
+/// Replaces some packets of established UDP by others.
+class Spice {
+  public:
+    enum class What : uint8_t { Errors, Fragments, New };
+    Spice(What what, Established& traffic) : what_{what}, traffic_{traffic} {}
+
+    uint32_t operator()(uint8_t port, uint8_t* frame) {
+        const uint64_t n = sent_[port]++;
+        const auto some = static_cast<uint32_t>((n * 0x9e3779b1U) % traffic_.connections());
+        const Place place{Kind::UdpIpv4, some, port == kInside};
+        if (what_ == What::Errors && n % 5 == 0 && port == kInside)
+            return write_error(frame, place);
+        if (what_ == What::Fragments && n % 40 < 2) {
+            if (n % 40 == 0) fragmented_[port] = place;
+            return write_fragment(frame, fragmented_[port], n % 40 == 0);
+        }
+        if (what_ == What::New && n % 50 == 0 && port == kInside) {
+            fresh_ = (fresh_ + 1) % kFresh;
+            return write_frame(frame, {Kind::UdpIpv4, traffic_.connections() + fresh_, true}, {});
+        }
+        return traffic_(port, frame);
+    }
+
+  private:
+    /// New ones come back after their 30 s.
+    static constexpr uint32_t kFresh = 1U << 22;
+    What what_;
+    Established& traffic_;
+    std::array<uint64_t, 2> sent_{};
+    std::array<Place, 2> fragmented_{};
+    uint32_t fresh_ = 0;
+};
+
+void add_spiced(Keep& keep, Ports& ports, uint32_t connections, const char* name, Spice::What what,
+                Duration step) {
+    auto bed = std::make_shared<EstablishedBed>(ports, connections, only(Kind::UdpIpv4));
+    auto spice = std::make_shared<Spice>(what, bed->traffic);
+    keep.push_back(bed);
+    keep.push_back(spice);
+    bed->device.clock().set_step(step);
+    measure(name, turns_of(ports, bed->device, [spice](uint8_t port, uint8_t* frame) {
+                return (*spice)(port, frame);
+            }));
+}
+
+Runtime rules_before_the_last(uint32_t count) {
+    Runtime runtime = open_from_inside();
+    runtime.policy.default_allow[kInside] = count == 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        Rule rule;
+        rule.from_port = kInside;
+        rule.protocol = ip_protocol::kUdp;
+        rule.allow = true;
+        // The last one alone has the servers' port.
+        rule.destination_ports = {i + 1 == count ? PortRange{4500, 4500}
+                                                 : PortRange{static_cast<uint16_t>(5000 + i),
+                                                             static_cast<uint16_t>(5000 + i)}};
+        runtime.policy.rules.push_back(rule);
+    }
+    return runtime;
+}
+
+}  // namespace
+
+void add_established(Keep& keep, Ports& ports, uint32_t connections) {
+    for (const bool swap : {false, true}) {
+        auto forwarder = std::make_shared<Forwarder>(ports, swap);
+        auto traffic = std::make_shared<Established>(connections, only(Kind::UdpIpv4));
+        keep.push_back(forwarder);
+        measure(swap ? "macswap" : "io",
+                {.prepare =
+                     [&ports, traffic] {
+                         const auto writer = [&](uint8_t port, uint8_t* frame) {
+                             return (*traffic)(port, frame);
+                         };
+                         ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
+                         ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
+                     },
+                 .turn = [forwarder] { return forwarder->turn(); },
+                 .finish = [&ports] { ports.drain(); }});
+    }
+    add_device(keep, ports, connections, "udp4", only(Kind::UdpIpv4));
+    add_device(keep, ports, connections, "tcp4", only(Kind::TcpIpv4));
+    add_device(keep, ports, connections, "udp6", only(Kind::UdpIpv6));
+    add_device(keep, ports, connections, "tcp6", only(Kind::TcpIpv6));
+    add_device(keep, ports, connections, "mix", mixture);
+}
+
+void add_exceptions(Keep& keep, Ports& ports, uint32_t connections) {
+    add_device(keep, ports, connections, "udp4", only(Kind::UdpIpv4));
+    add_spiced(keep, ports, connections, "errors_tenth", Spice::What::Errors, 5us);
+    add_spiced(keep, ports, connections, "fragments_twentieth", Spice::What::Fragments, 5us);
+    add_spiced(keep, ports, connections, "new_hundredth", Spice::What::New, 5us);
+}
+
+void add_new(Keep& keep, Ports& ports, uint32_t rules) {
+    // As many end as begin: a turn opens 64, and 64 is what the wheel may end in one.
+    constexpr uint32_t kLive = 1U << 16;
+    auto device = std::make_shared<Device>(ports, 4 * kLive, rules_before_the_last(rules));
+    device->clock().set_step(Duration{30s} / (kLive / kBurstSize));
+    keep.push_back(device);
+    auto next = std::make_shared<uint32_t>(0);
+    const auto writer = [next](uint8_t, uint8_t* frame) {
+        *next = (*next + 1) % (1U << 23);
+        return write_frame(frame, {Kind::UdpIpv4, *next, true}, {});
+    };
+    const auto prepare = [&ports, writer] {
+        ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
+    };
+    const auto turn = [device] {
+        device->turn();
+        return kBurstSize;
+    };
+    for (uint32_t turns = 0; turns < 3 * kLive / kBurstSize; turns += Ports::kTurns) {
+        prepare();
+        for (uint32_t i = 0; i < Ports::kTurns; ++i)
+            turn();
+        ports.drain();
+    }
+    CHECK(device->dropped() == 0);
+    measure("rules_" + std::to_string(rules), {.prepare = prepare,
+                                               .turn = turn,
+                                               .finish = [&ports] { ports.drain(); },
+                                               .batches = rules > 1000 ? 4U : 24U});
+}
+
+}  // namespace ravelin::bench

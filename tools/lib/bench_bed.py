@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the in-process bed and prints ratios with their 95 % confidence intervals.
+
+A table lies in memory otherwise after each start of the program, so a few starts with some blocks
+each say more than one long run: the bootstrap draws starts first and blocks within them.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.path.join(TOP, "build/bench/tests/bench/bed")
+RECORD = os.path.join(TOP, "docs/bench/bed.json")
+HUGEPAGES = "/proc/sys/vm/nr_hugepages"
+# What EAL takes, in pages of 2 MiB; rte_hash lies there.
+WANTED_PAGES = 512
+
+# (numerator, denominator): what is told about a family.
+RATIOS = {
+    "established": (("udp4_again", "udp4"), ("udp4", "macswap"), ("tcp4", "macswap"),
+                    ("udp6", "macswap"), ("tcp6", "macswap"), ("mix", "macswap"),
+                    ("udp6", "udp4"), ("tcp6", "tcp4")),
+    "exceptions": (("udp4_again", "udp4"), ("errors_tenth", "udp4"),
+                   ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4")),
+    "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
+               ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
+               ("rte_hash_lazy", "stage_udp4"), ("rte_hash_timer", "stage_udp4")),
+    "new": (("rules_100", "rules_0"), ("rules_1000", "rules_0"), ("rules_10000", "rules_0")),
+    "expiry": (),
+}
+# (family, connections, starts, blocks)
+PLAN = ([("established", 1 << 10, 4, 6), ("established", 1 << 16, 4, 6),
+         ("established", 1 << 20, 4, 5), ("established", 1 << 23, 1, 8)] +
+        [("stages", 1 << 10, 4, 6), ("stages", 1 << 16, 4, 6), ("stages", 1 << 20, 4, 5),
+         ("stages", 1 << 23, 1, 8)] +
+        [("exceptions", 1 << 16, 4, 6), ("new", 1 << 16, 1, 8),
+         ("expiry", 1 << 16, 4, 4), ("expiry", 1 << 20, 3, 3), ("expiry", 1 << 23, 1, 2)])
+
+
+def run(family, connections, blocks, hugepages):
+    """One start; {benchmark: [ticks of each block]} and what else the program says."""
+    with tempfile.NamedTemporaryFile() as file:
+        command = [PROGRAM, "--family", family, "--connections", str(connections),
+                   "--blocks", str(blocks), "--out", file.name] + ["--hugepages"] * hugepages
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        said = json.loads(done.stdout if family == "expiry" else file.read())
+    stolen = [block[2] for blocks in said["benchmarks"].values() for block in blocks]
+    return {"benchmarks": {name: [block[0] for block in blocks]
+                           for name, blocks in said["benchmarks"].items()},
+            "stolen": round(statistics.mean(stolen), 5),
+            "ticks_per_second": said["ticks_per_second"],
+            "bytes_per_connection": said.get("bytes_per_connection")}
+
+
+def interval(starts, statistic, seed=1):
+    """Median and 95 % interval of `statistic(start, block)`."""
+    values = [[statistic(start, block) for block in range(count)] for start, count in starts]
+    draw = random.Random(seed)
+    medians = sorted(statistics.median(draw.choice(blocks) for blocks in
+                                       draw.choices(values, k=len(values)) for _ in blocks)
+                     for _ in range(2000))
+    middle = statistics.median(value for blocks in values for value in blocks)
+    return middle, medians[50], medians[-51]
+
+
+def summarise(entry):
+    """Adds medians and ratios to what was measured at one size."""
+    starts = entry["starts"]
+    entry["ticks"], entry["ratios"] = {}, {}
+    for name in starts[0]["benchmarks"]:
+        counted = [(start["benchmarks"][name], len(start["benchmarks"][name])) for start in starts]
+        entry["ticks"][name] = [round(value, 1) for value in
+                                interval(counted, lambda blocks, block: blocks[block])]
+    for over, under in RATIOS[entry["family"]]:
+        if over not in starts[0]["benchmarks"]:
+            continue
+        counted = [((start["benchmarks"][over], start["benchmarks"][under]),
+                    len(start["benchmarks"][over])) for start in starts]
+        entry["ratios"][f"{over} / {under}"] = [
+            round(value, 3) for value in
+            interval(counted, lambda pair, block: pair[0][block] / pair[1][block])]
+    return entry
+
+
+def show(entry):
+    print(f"\n{entry['family']}, {entry['connections']:,} connections, "
+          f"{len(entry['starts'])} starts, "
+          f"{max(start['stolen'] for start in entry['starts']):.2%} of turns stolen at most")
+    for name, (middle, low, high) in entry["ticks"].items():
+        print(f"  {name:32} {middle:9.1f} ticks a packet   [{low:.1f}, {high:.1f}]")
+    for name, (middle, low, high) in entry["ratios"].items():
+        void = " (A/A wider than 5 %: believe no small difference)" if (
+            "_again" in name and (low < 0.95 or high > 1.05)) else ""
+        print(f"  {name:32} {middle:9.3f}                  [{low:.3f}, {high:.3f}]{void}")
+    sys.stdout.flush()
+
+
+class Hugepages:
+    """Reserves pages and gives them back, where that is allowed."""
+
+    def __enter__(self):
+        self.before = None
+        try:
+            with open(HUGEPAGES, encoding="ascii") as file:
+                before = int(file.read())
+            self.before = before
+            self._set(before + WANTED_PAGES)
+            with open(HUGEPAGES, encoding="ascii") as file:
+                self.enough = int(file.read()) >= before + WANTED_PAGES
+        except OSError:
+            self.enough = False
+        return self
+
+    def __exit__(self, *_):
+        if self.before is not None:
+            try:
+                self._set(self.before)
+            except OSError:
+                pass
+
+    @staticmethod
+    def _set(count):
+        with open(HUGEPAGES, "w", encoding="ascii") as file:
+            file.write(str(count))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench bed", description=__doc__)
+    parser.add_argument("--family", choices=sorted(RATIOS), help="this one only")
+    parser.add_argument("--most", type=int, default=1 << 23, help="most connections")
+    parser.add_argument("--record", action="store_true",
+                        help=f"write {os.path.relpath(RECORD, TOP)}")
+    arguments = parser.parse_args()
+    entries = []
+    with Hugepages() as pages:
+        if not pages.enough:
+            print("No hugepages for EAL: rte_hash lies on small pages, to its disadvantage.")
+        for family, connections, starts, blocks in PLAN:
+            if connections > arguments.most or arguments.family not in (None, family):
+                continue
+            entries.append(summarise({
+                "family": family, "connections": connections,
+                "starts": [run(family, connections, blocks, pages.enough)
+                           for _ in range(starts)]}))
+            show(entries[-1])
+    if arguments.record:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            model = next(line.split(": ")[1].strip() for line in file if "model name" in line)
+        with open(RECORD, "w", encoding="utf-8") as file:
+            json.dump({"processor": model, "hugepages_for_eal": pages.enough,
+                       "tables": "transparent hugepages", "results": entries}, file)
+            file.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
