@@ -162,6 +162,7 @@ bool counts_fragment_headers(const EntryCase& c) {
 /// datagram for any other overlap; here an equal copy is dropped alone (netfilter
 /// inet_frag_queue_insert()).
 bool is_other_overlap(const PacketCase& c) {
+    if (c.differing_copy) return true;
     return c.overlaps && (c.ravelin.reason == DropReason::FragmentDuplicate ||
                           c.ravelin.reason == DropReason::FragmentOverlap);
 }
@@ -258,7 +259,7 @@ const Difference& near_its_end() {
 }
 
 bool agree(const PacketCase& c) {
-    if (c.atomic_among_others || c.odd_among_others) return false;
+    if (c.atomic_among_others || c.odd_among_others || c.differing_copy) return false;
     return !c.kernel.altered && !c.kernel.trimmed && same_judgement(c.kernel, c.ravelin) &&
            !is_ipv6_ah(c.frame) && !is_refused_bundle(c);
 }

@@ -22,6 +22,7 @@ struct PacketCase {
     bool retagged;     ///< the sequence has had two VLAN tags
     bool is_fragment;
     bool overlaps;             ///< two fragments of the datagram share bytes and are not the same
+    bool differing_copy;       ///< two are the same but for their bytes
     bool atomic_among_others;  ///< one fragment is a datagram by itself, with the others' number
     bool odd_among_others;     ///< one that others follow doesn't end at a multiple of eight
 };

@@ -59,9 +59,9 @@ void note_neighbours(std::span<const Passage> fragments, PacketCase& both) {
         const Extent a = extent_of(one.bytes);
         for (const Passage& other : fragments) {
             const Extent b = extent_of(other.bytes);
-            const bool same = a == b && std::ranges::equal(one.bytes.last(a.to - a.from),
-                                                           other.bytes.last(a.to - a.from));
-            both.overlaps |= !same && a.from < b.to && b.from < a.to;
+            both.differing_copy |= a == b && !std::ranges::equal(one.bytes.last(a.to - a.from),
+                                                                 other.bytes.last(a.to - a.from));
+            both.overlaps |= a != b && a.from < b.to && b.from < a.to;
         }
     }
 }
@@ -174,6 +174,7 @@ PacketCase Duel::packet_case(const Passage& passage, const Progress& progress) c
             .retagged = progress.retagged,
             .is_fragment = passage.is_fragment,
             .overlaps = false,
+            .differing_copy = false,
             .atomic_among_others = false,
             .odd_among_others = false};
 }
@@ -236,7 +237,8 @@ void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
     ++coverage_.classes[theirs == nullptr ? 7 : static_cast<size_t>(theirs->kernel.ct_class)];
     if (theirs == nullptr) differs = ours;
     const PacketCase all = case_of(fragments.front());
-    if (all.atomic_among_others || all.odd_among_others) differs = &fragments.front();
+    if (all.atomic_among_others || all.odd_among_others || all.differing_copy)
+        differs = &fragments.front();
     if (progress.settled || differs == nullptr) return;
     const Difference* why = nullptr;
     for (const Passage& fragment : fragments)
