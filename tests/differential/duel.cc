@@ -91,6 +91,7 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
     findings_.clear();
     unwaited_ = Duration{};
     slow_ = false;
+    delay_ = Duration{};
     begin(campaign);
     lay_out();
     for (uint8_t phase = 0; phase < kPhases; ++phase) {
@@ -156,6 +157,7 @@ void Duel::run_phase(uint8_t phase) {
 void Duel::exchange(std::vector<uint32_t>& chosen) {
     const Instant moment = now();
     kernel_.exchange(passages_, chosen);
+    delay_ = std::max(delay_, now() - moment);
     appliance_.exchange(passages_, chosen, moment, coverage_);
     packets_ += chosen.size();
     for (const uint32_t passage : chosen) {
@@ -282,6 +284,7 @@ void Duel::judge_entry(const Entry* theirs, const Entry* ours) {
                          .after_reset = progress_[script].had_reset,
                          .retagged = progress_[script].retagged,
                          .atomic_fragments = progress_[script].atomic,
+                         .delay = delay_,
                          .real_time_is_short = slow_ || unwaited_ > Duration{}};
     if (agree(both)) return;
     const Difference* const why = explain(both);

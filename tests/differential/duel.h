@@ -78,6 +78,7 @@ class Duel {
     std::chrono::steady_clock::time_point origin_;
     Duration stepped_{};
     Duration unwaited_{};  ///< how much less than two seconds passed at some step
+    Duration delay_{};     ///< the longest that the kernel took for its packets
     bool slow_ = false;    ///< a phase took so long that UDP may have become a stream in it
     uint64_t packets_ = 0;
 };
