@@ -102,9 +102,13 @@ bool is_short_header(const PacketCase& c) {
 
 bool is_land(const PacketCase& c) {
     const Place at = place_of(c.frame);
-    return c.frame.size() >= at.l4 && source_of(c.frame, at) == destination_of(c.frame, at) &&
-           has_direction(c.kernel.ct_class) && c.kernel.direction == Direction::Reply &&
-           c.ravelin.direction == Direction::Original;
+    if (c.frame.size() < at.l4 || source_of(c.frame, at) != destination_of(c.frame, at))
+        return false;
+    const bool is_answer = has_direction(c.kernel.ct_class) &&
+                           c.kernel.direction == Direction::Reply &&
+                           c.ravelin.direction == Direction::Original;
+    return is_answer ||
+           (c.kernel.ct_class == CtClass::Invalid && c.ravelin.ct_class == CtClass::New);
 }
 
 bool is_dropped_before(const PacketCase& c) {
