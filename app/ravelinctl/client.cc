@@ -69,8 +69,7 @@ Result<void> Client::ask(std::string_view request, const OnLine& on_line) {
         sent += static_cast<size_t>(length);
     }
     std::string buffer;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): recv() fills what is read
-    std::array<char, 65536> bytes;
+    std::array<char, 65536> bytes{};
     while (true) {
         const ssize_t length = recv(fd_, bytes.data(), bytes.size(), 0);
         if (length < 0 && errno == EINTR) continue;

@@ -70,6 +70,16 @@ class Printer {
     bool first_ = true;
 };
 
+/// A whole answer; the exit code.
+int print_all(Client& client, const json& request, Printer& printer) {
+    const auto asked =
+        client.ask(request.dump(), [&](std::string_view line) { return printer.line(line); });
+    if (!asked) return complain(asked.error().message, kFailed);
+    if (!printer.error.empty()) return complain(printer.error, kFailed);
+    printer.finish();
+    return kOk;
+}
+
 }  // namespace
 
 int run_flows(Client& client, const Options& options) {
@@ -80,11 +90,7 @@ int run_flows(Client& client, const Options& options) {
     if (options.delta_time) request["delta_time"] = true;
 
     Printer printer{options.output == "json"};
-    const auto asked =
-        client.ask(request.dump(), [&](std::string_view line) { return printer.line(line); });
-    if (!asked) return complain(asked.error().message, kFailed);
-    if (!printer.error.empty()) return complain(printer.error, kFailed);
-    printer.finish();
+    if (const int code = print_all(client, request, printer); code != kOk) return code;
     // As conntrack does, so that the data alone goes through a pipe.
     if (options.output == "conntrack")
         std::fprintf(stderr, "ravelinctl v%s: %llu flow entries have been shown.\n",
@@ -120,12 +126,7 @@ int run_stale(Client& client, const Options& options) {
     const bool structured = options.output == "json" || options.output == "jsonl";
     const json request = {{"cmd", "stale"}, {"output", structured ? "json" : "table"}};
     Printer printer{options.output == "json"};
-    const auto asked =
-        client.ask(request.dump(), [&](std::string_view line) { return printer.line(line); });
-    if (!asked) return complain(asked.error().message, kFailed);
-    if (!printer.error.empty()) return complain(printer.error, kFailed);
-    printer.finish();
-    return kOk;
+    return print_all(client, request, printer);
 }
 
 }  // namespace ravelin::ctl

@@ -135,13 +135,14 @@ std::string summary(const WorkerCounters& counters, size_t flows) {
         const uint64_t count = counters.dropped[reason].packets.value();
         if (count == 0) continue;
         dropped += count;
-        reasons += (reasons.empty() ? " (" : ", ") +
-                   std::string{keyword(static_cast<DropReason>(reason))} + " " +
-                   std::to_string(count);
+        reasons.append(reasons.empty() ? " (" : ", ");
+        reasons.append(keyword(static_cast<DropReason>(reason))).append(" ");
+        reasons.append(std::to_string(count));
     }
+    if (!reasons.empty()) reasons.append(")");
     return std::to_string(received) + " packets: " + std::to_string(transmitted) + " forwarded, " +
-           std::to_string(dropped) + " dropped" + (reasons.empty() ? "" : reasons + ")") + "; " +
-           std::to_string(flows) + " connections open at the end";
+           std::to_string(dropped) + " dropped" + reasons + "; " + std::to_string(flows) +
+           " connections open at the end";
 }
 
 ExitCode failed(const Error& error, ExitCode code) {

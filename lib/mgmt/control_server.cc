@@ -114,8 +114,7 @@ void ControlServer::accept_peers(Instant now) {
 }
 
 void ControlServer::receive(Session& session) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): recv() fills what is read
-    std::array<char, 16384> bytes;
+    std::array<char, 16384> bytes{};
     const ssize_t length = recv(session.fd.get(), bytes.data(), bytes.size(), 0);
     if (length > 0 && session.subscription)
         session.closing = true;  // a subscriber has nothing more to say but good-bye

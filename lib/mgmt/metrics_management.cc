@@ -2,9 +2,8 @@
 #include "mgmt/metrics_catalog.h"
 
 #include <array>
-#include <dirent.h>
+#include <filesystem>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -40,11 +39,11 @@ double resident_bytes() {
 }
 
 double open_files() {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory{opendir("/proc/self/fd"), closedir};
-    if (directory == nullptr) return 0;
-    double count = -3;  // ".", ".." and the directory itself
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
-    while (readdir(directory.get()) != nullptr)
+    std::error_code error;
+    std::filesystem::directory_iterator file{"/proc/self/fd", error};
+    if (error) return 0;
+    double count = -1;  // the directory itself
+    for (; !error && file != std::filesystem::directory_iterator{}; file.increment(error))
         ++count;
     return count;
 }

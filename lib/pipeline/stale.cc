@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pipeline/stale.h"
 
-#include "packet/headers.h"
+#include "conntrack/sctp_tracker.h"
 
 namespace ravelin {
 
 namespace {
 
-/// INIT stands alone in its packet, behind the common header (RFC 9260 3.1, 6.10).
+/// INIT stands alone in its packet (RFC 9260 6.10).
 bool is_init(const Packet& packet) noexcept {
-    constexpr uint32_t kHeader = 12;
     constexpr uint8_t kInit = 1;
-    return packet.headers.l4_length > kHeader &&
-           packet.frame.data[packet.headers.l4_offset + kHeader] == kInit;
+    const SctpPacket sctp =
+        SctpPacket::read(packet.headers, packet.frame.data + packet.headers.l4_offset);
+    return !sctp.chunks.empty() && sctp.chunks.front() == kInit;
 }
 
 }  // namespace

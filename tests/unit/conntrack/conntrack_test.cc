@@ -349,6 +349,10 @@ TEST(ConntrackLabels, every_one_has_a_keyword_of_its_own) {
     EXPECT_EQ(keywords<EndReason>().size(), kEndReasonCount);
     EXPECT_EQ(keywords<ProtocolLabel>().size(), kProtocolLabelCount);
     EXPECT_EQ(keywords<ReplyLabel>().size(), kReplyLabelCount);
+    EXPECT_EQ(keywords<CloseReason>().size(), kCloseReasonCount);
+    EXPECT_EQ(keywords<EventKind>().size(), kEventKindCount);
+    EXPECT_EQ(keywords<Certainty>().size(), kCertaintyCount);
+    EXPECT_EQ(keywords<ClosedBy>().size(), kClosedByCount);
     EXPECT_STREQ(keyword(EndReason::IcmpError), "icmp_error");
     EXPECT_STREQ(keyword(ReplyLabel::Assured), "assured");
 }

@@ -8,8 +8,6 @@
 #include <map>
 #include <numeric>
 #include <random>
-#include <set>
-#include <string>
 #include <vector>
 
 namespace ravelin {
@@ -147,17 +145,6 @@ TEST(Tombstones, of_a_table_without_room_are_never_kept) {
     EXPECT_EQ(table.find(7, at(1s), kTtl), nullptr);
     EXPECT_EQ(table.size(), 0U);
     EXPECT_EQ(table.capacity(), 0U);
-}
-
-TEST(Tombstones, have_a_word_of_its_own_for_every_reason_and_everyone) {
-    std::set<std::string> words;
-    for (size_t i = 0; i < kCloseReasonCount; ++i)
-        words.insert(keyword(static_cast<CloseReason>(i)));
-    EXPECT_EQ(words.size(), kCloseReasonCount);
-    words.clear();
-    for (size_t i = 0; i < kClosedByCount; ++i)
-        words.insert(keyword(static_cast<ClosedBy>(i)));
-    EXPECT_EQ(words.size(), kClosedByCount);
 }
 
 /// What the table must do, written for readers: a list of four per bucket.
