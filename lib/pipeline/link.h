@@ -5,6 +5,7 @@
 #include "pipeline/counters.h"
 #include "pipeline/request.h"
 #include "sync/spsc_ring.h"
+#include "vpn/tunnel_record.h"
 
 #include <atomic>
 #include <cstdint>
@@ -15,11 +16,12 @@ namespace ravelin {
 struct WorkerLink {
     explicit WorkerLink(uint32_t event_capacity = 16383) : events{event_capacity} {}
 
-    WorkerCounters counters;                 ///< worker writes, management reads
-    SpscRing<Request*> requests{63};         ///< management to worker
-    SpscRing<FlowEvent> events;              ///< worker to management
-    std::atomic<bool> events_wanted{false};  ///< somebody listens; otherwise no event is built
-    uint32_t capacity = 0;                   ///< connections that the worker's table holds
+    WorkerCounters counters;                    ///< worker writes, management reads
+    SpscRing<Request*> requests{63};            ///< management to worker
+    SpscRing<FlowEvent> events;                 ///< worker to management
+    SpscRing<TunnelEvent> tunnel_events{1023};  ///< likewise; always read
+    std::atomic<bool> events_wanted{false};     ///< somebody listens; otherwise no event is built
+    uint32_t capacity = 0;                      ///< connections that the worker's table holds
 };
 
 }  // namespace ravelin

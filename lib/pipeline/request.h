@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conntrack/record.h"
+#include "vpn/tunnel_record.h"
 
 #include <atomic>
 #include <cstdint>
@@ -13,16 +14,18 @@ namespace ravelin {
 /// to, posts its address, and may touch it again only when `done` is true.
 struct Request {
     enum class Kind : uint8_t {
-        Dump,   ///< copy connections into `out`, starting at entry `cursor`
-        Stale,  ///< the same of reports about late packets, into `stale`
-        Flush,  ///< end every connection (EndReason::Operator)
-        Ping,   ///< nothing: done means that an iteration has passed
+        Dump,     ///< copy connections into `out`, starting at entry `cursor`
+        Stale,    ///< the same of reports about late packets, into `stale`
+        Tunnels,  ///< the same of tunnels, into `tunnels`
+        Flush,    ///< end every connection (EndReason::Operator)
+        Ping,     ///< nothing: done means that an iteration has passed
     } kind = Kind::Ping;
 
     std::span<FlowRecord> out{};
     std::span<StaleRecord> stale{};
+    std::span<TunnelRecord> tunnels{};
     uint32_t cursor = 0;   ///< in: entry to start at; out: where to go on
-    uint32_t written = 0;  ///< out: records written to `out` or `stale`
+    uint32_t written = 0;  ///< out: records written to whichever is asked for
     bool at_end = false;   ///< out: no entries are left
 
     std::atomic<bool> done{false};

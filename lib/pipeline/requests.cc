@@ -20,6 +20,9 @@ void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack, bo
                 conntrack.dump_stale(request.cursor, slice, request.stale, request.written);
             finished = request.at_end || request.written == request.stale.size();
             break;
+        case Request::Kind::Tunnels:
+            request.at_end = true;
+            break;
         case Request::Kind::Flush:
             request.at_end = conntrack.flush(request.cursor, slice, now);
             finished = request.at_end;
