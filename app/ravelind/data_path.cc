@@ -103,7 +103,8 @@ std::unique_ptr<DataPath::PollingWorker> DataPath::build_worker(
     }
     return std::make_unique<PollingWorker>(
         WorkerParts{index, topology_, indirection_, runtime_, quiescence_, mesh_, *links_[index],
-                    secret, config_.fragments, config_.tombstones / topology_.worker_count},
+                    secret, config_.fragments, config_.tombstones / topology_.worker_count,
+                    std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost)},
         std::move(receive), transmit, clock_);
 }
 

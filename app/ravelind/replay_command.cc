@@ -173,7 +173,8 @@ ExitCode run_replay(const Options& options, const Config& config) {
                   config.connections,
                   HashSecret{},
                   config.fragments,
-                  config.tombstones};
+                  config.tombstones,
+                  config.tunnels};
     replay.run(merge, [&](const ReplayedPacket& packet) {
         outputs.write(packet, config.ports[packet.port].name);
     });

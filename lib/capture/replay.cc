@@ -77,7 +77,8 @@ void ReplayIo::observe(const Packet& packet) noexcept {
 
 struct Replay::Engine {
     Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
-           const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones)
+           const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones,
+           uint32_t tunnels)
         : topology{wiring}, runtime{std::move(first)} {
         link.capacity = capacity;
         topology.worker_count = 1;
@@ -85,7 +86,7 @@ struct Replay::Engine {
             transmitter.assign(1, 0);
         worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
             WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret,
-                        fragments, tombstones},
+                        fragments, tombstones, tunnels},
             io, clock);
         worker->shard().conntrack.identify(true);
         quiescence.enter(0);
@@ -103,9 +104,10 @@ struct Replay::Engine {
 };
 
 Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-               const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones)
+               const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones,
+               uint32_t tunnels)
     : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret, fragments,
-                                       tombstones)} {}
+                                       tombstones, tunnels)} {}
 
 Replay::~Replay() {
     engine_->quiescence.leave(0);
@@ -113,11 +115,13 @@ Replay::~Replay() {
 
 void Replay::advance_to(Instant instant) {
     Engine& engine = *engine_;
+    const TunnelTable& tunnels = engine.worker->shard().tunnels;
     while (engine.clock.now() < instant) {
-        engine.clock.set(std::min(instant, engine.clock.now() + kLongestStep));
+        const Duration step = tunnels.is_empty() ? kLongestStep : TunnelTable::kRound;
+        engine.clock.set(std::min(instant, engine.clock.now() + step));
         do {
             engine.worker->run_once(false);
-        } while (engine.link.counters.expiry_lag_ticks.value() != 0);
+        } while (engine.link.counters.expiry_lag_ticks.value() != 0 || tunnels.is_in_round());
     }
 }
 
@@ -137,6 +141,13 @@ void Replay::run(CaptureMerge& captures, const ReplaySink& sink) {
         engine.io.deliver(sink);
     }
     engine.io.deliver_rest(sink);
+}
+
+std::vector<TunnelEvent> Replay::take_tunnel_events() {
+    SpscRing<TunnelEvent>& ring = engine_->link.tunnel_events;
+    std::vector<TunnelEvent> events(ring.size());
+    events.resize(ring.pop(events.data(), static_cast<uint32_t>(events.size())));
+    return events;
 }
 
 std::vector<FlowRecord> Replay::flows() {

@@ -81,7 +81,7 @@ class Replay {
   public:
     Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
            const HashSecret& secret, const FragmentCapacity& fragments = {},
-           uint32_t tombstones = 0);
+           uint32_t tombstones = 0, uint32_t tunnels = 0);
     ~Replay();
     Replay(const Replay&) = delete;
     Replay& operator=(const Replay&) = delete;
@@ -89,6 +89,8 @@ class Replay {
     /// Once: reads the captures to their ends.
     void run(CaptureMerge& captures, const ReplaySink& sink);
 
+    /// What has happened to tunnels since it was last asked.
+    [[nodiscard]] std::vector<TunnelEvent> take_tunnel_events();
     /// The connections that are open at the time of the last packet.
     [[nodiscard]] std::vector<FlowRecord> flows();
     [[nodiscard]] const WorkerCounters& counters() const noexcept;

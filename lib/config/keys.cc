@@ -119,6 +119,30 @@ std::vector<Key> rule_keys() {
     };
 }
 
+std::vector<Key> tunnel_keys() {
+    constexpr int64_t kShortest = std::chrono::milliseconds{30s}.count();
+    constexpr int64_t kLongest = std::chrono::milliseconds{24h}.count();
+    return {
+        {"tunnels", Format::Section, {}, "VPN tunnels, seen from outside."},
+        {"tunnels.capacity", Format::Number, Access<uint32_t>{AT(config.tunnels)},
+         "Most tunnels at a time, over all workers; 65536 for each of them at most. 0: none is "
+         "looked for. Read at start only.",
+         false, 0, 1 << 20},
+        {"tunnels.observe", Format::Boolean, Access<bool>{AT(config.observation.observe)},
+         "New UDP connections are looked at for tunnels."},
+        {"tunnels.adaptive_timeouts", Format::Boolean,
+         Access<bool>{AT(config.observation.adaptive_timeouts)},
+         "A tunnel that its server has confirmed lives without a packet for three of its "
+         "keepalives and 10 s at least, however short conntrack.timeouts are."},
+        {"tunnels.unknown_rhythm", Format::Duration,
+         Access<Duration>{AT(config.observation.unknown_rhythm)},
+         "The same until the keepalives' interval is known.", false, kShortest, kLongest},
+        {"tunnels.longest_timeout", Format::Duration,
+         Access<Duration>{AT(config.observation.longest)},
+         "The same at most, however slow the keepalives are.", false, kShortest, kLongest},
+    };
+}
+
 std::vector<Key> management_keys() {
     return {
         {"control", Format::Section, {}, "The socket that ravelinctl speaks to."},
@@ -156,8 +180,8 @@ std::vector<Key> management_keys() {
 
 std::vector<Key> gather() {
     std::vector<Key> all;
-    for (std::vector<Key> part :
-         {appliance_keys(), port_keys(), conntrack_keys(), rule_keys(), management_keys()}) {
+    for (std::vector<Key> part : {appliance_keys(), port_keys(), conntrack_keys(), tunnel_keys(),
+                                  rule_keys(), management_keys()}) {
         for (Key& key : part)
             all.push_back(std::move(key));
     }
@@ -189,6 +213,8 @@ std::vector<const Key*> keys_under(std::string_view path) {
 void apply_profile(Draft& draft) {
     draft.config.tracking =
         draft.profile == "linux" ? TrackingOptions::linux_profile() : TrackingOptions::strict();
+    // The kernel's timeouts don't know what a connection carries.
+    draft.config.observation.adaptive_timeouts = draft.profile != "linux";
     draft.stale_policy = write_stale_policy(draft.config.tracking.tombstones.policy);
 }
 

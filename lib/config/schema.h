@@ -4,6 +4,7 @@
 #include "conntrack/fragments.h"
 #include "conntrack/options.h"
 #include "policy/policy.h"
+#include "vpn/options.h"
 
 #include <cstdint>
 #include <string>
@@ -60,6 +61,8 @@ struct Config {
     std::vector<uint16_t> pass_ethertypes{0x0806};  ///< non-IP that crosses the wire; `non_ip`
     uint32_t connections = 262144;  ///< of the whole appliance; `conntrack.connections`
     uint32_t tombstones = 262144;   ///< likewise; `conntrack.tombstones.capacity`
+    uint32_t tunnels = 16384;       ///< likewise; `tunnels.capacity`
+    TunnelOptions observation;      ///< `tunnels`
     FragmentCapacity fragments;     ///< of each worker; `conntrack.fragments`
     TrackingOptions tracking = TrackingOptions::strict();
     Policy policy;  ///< `rules` and the wires' defaults

@@ -17,6 +17,8 @@ enum class CloseReason : uint8_t {
     IcmpError,  ///< an ICMP error about a connection that nobody had answered
     Replaced,   ///< its addresses and ports were taken for a new one
     Operator,   ///< flushed
+    Exit,       ///< VPN: one end said good-bye
+    Moved,      ///< VPN: the client goes on from another address or port
     Count
 };
 inline constexpr size_t kCloseReasonCount = static_cast<size_t>(CloseReason::Count);

@@ -19,13 +19,15 @@ inline constexpr uint8_t kSeenReply = 0x04;        ///< netfilter IPS_SEEN_REPLY
 inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
 inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
 inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
+inline constexpr uint8_t kWatched = 0x40;     ///< UDP that is, or could be, a VPN tunnel
 }  // namespace connection_flag
 
 /// One tracked connection: two cache lines.
 ///
 /// Layout. A packet of an established UDP connection touches the first line only (besides its
 /// bucket): key, deadline, state, counters. TCP needs the second line too, for its windows; both
-/// are prefetched together. IPv6 addresses stand in a parallel array of the shard.
+/// are prefetched together. So does UDP that is a tunnel. IPv6 addresses stand in a parallel array
+/// of the shard.
 struct alignas(64) Connection {
     // first line
     FlowKey key{};

@@ -138,9 +138,12 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
     const bool seen_reply = connection.has(flag::kSeenReply);
     const bool assured = connection.has(flag::kAssured);
     if (headers.protocol == ip_protocol::kUdp) {
-        return UdpTracker::update(connection.protocol.udp, direction, seen_reply, assured,
-                                  connection.packets[0] + connection.packets[1] + 1, options,
-                                  Tick::at(now));
+        TrackStep result = UdpTracker::update(
+            connection.protocol.udp, direction, seen_reply, assured,
+            connection.packets[0] + connection.packets[1] + 1, options, Tick::at(now));
+        if (connection.has(flag::kWatched)) [[unlikely]]
+            result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
+        return result;
     }
     if (headers.protocol != ip_protocol::kTcp) [[unlikely]]
         return step_other(connection, headers, l4, direction, options);
@@ -182,6 +185,10 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
         return tracked;
     }
     tracked.ct_class = established ? CtClass::Established : CtClass::New;
+    if (connection.has(flag::kWatched)) [[unlikely]] {
+        tracked.tunnel = connection.protocol.udp.tunnel;
+        tracked.index = index;
+    }
     apply(index, headers, tracked.direction, result, now);
     return tracked;
 }
@@ -244,6 +251,10 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
         return tracked;
     }
     tracked.ct_class = CtClass::Related;
+    if (connection.has(flag::kWatched)) {
+        tracked.tunnel = connection.protocol.udp.tunnel;
+        tracked.index = index;
+    }
     if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted)) {
         connection.closed_by = closer(tracked.direction);
         end(index, EndReason::IcmpError, now);

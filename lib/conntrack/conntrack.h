@@ -36,6 +36,7 @@ struct Opening {
 struct Opened {
     DropReason reason = DropReason::None;  ///< TableFull: there was no room
     uint64_t flow = 0;                     ///< as in Tracked
+    uint32_t index = 0;                    ///< of the connection
 };
 
 /// What tracking found out about one packet.
@@ -45,7 +46,9 @@ struct Tracked {
     DropReason reason = DropReason::None;  ///< for Invalid
     /// No connection: for New the policy is asked, and open() makes one.
     bool missing = false;
-    uint64_t flow = 0;  ///< id of the connection when identify() was asked for, else 0
+    uint64_t flow = 0;    ///< id of the connection when identify() was asked for, else 0
+    uint32_t tunnel = 0;  ///< handle that the connection carries, 0: none
+    uint32_t index = 0;   ///< of the connection, with `tunnel`
 };
 
 /// The connection that a packet is too late for.
@@ -53,6 +56,8 @@ struct Late {
     Tombstone* tombstone = nullptr;  ///< nullptr: none; valid until a connection ends
     Direction direction = Direction::Original;
     Certainty certainty = Certainty::Tuple;
+    uint32_t tunnel = 0;     ///< handle that the connection carried, 0: none
+    uint64_t tunnel_id = 0;  ///< for the report; whoever knows handles sets it
 };
 
 /// Connection tracking of one shard: the table, the connections, their timers.
@@ -140,6 +145,17 @@ class Conntrack {
 
     /// The connection has begun anew.
     void forget(Tombstone& tombstone) noexcept;
+
+    // A UDP connection that is, or could be, a VPN tunnel carries the handle of whoever watches it.
+
+    /// From its next packet on Tracked says `handle`; 0: no longer.
+    void watch(uint32_t index, uint32_t handle) noexcept;
+    /// What the live connection at `index` carries, or 0.
+    [[nodiscard]] uint32_t watched_as(uint32_t index) const noexcept;
+    /// It lives for at least `timeout` after each packet, this one included.
+    void prolong(uint32_t index, Duration timeout, Instant now) noexcept;
+    /// Ends it.
+    void close(uint32_t index, EndReason reason, Direction by, Instant now) noexcept;
 
     /// Ends what is due, at most `budget` connections; call it once per iteration.
     void expire(Instant now, uint32_t budget) noexcept;

@@ -25,6 +25,10 @@ CloseReason close_reason(const Connection& connection, EndReason reason) noexcep
             return CloseReason::Replaced;
         case EndReason::Operator:
             return CloseReason::Operator;
+        case EndReason::Exit:
+            return CloseReason::Exit;
+        case EndReason::Moved:
+            return CloseReason::Moved;
         case EndReason::Timeout:
         case EndReason::None:
         case EndReason::Count:
@@ -47,6 +51,7 @@ std::array<uint32_t, 2> expected_numbers(const Connection& connection) noexcept 
     if (connection.key.protocol == ip_protocol::kTcp)
         return {protocol.tcp.window[0].end, protocol.tcp.window[1].end};
     if (connection.key.protocol == ip_protocol::kSctp) return protocol.sctp.tag;
+    if (connection.has(flag::kWatched)) return {protocol.udp.tunnel, 0};
     return {};
 }
 
@@ -102,6 +107,7 @@ Late Conntrack::find_late(const FlowId& id, const uint8_t* l4, const TombstoneOp
     const bool original = late.tombstone->has(flag::kOriginalSwapped) == id.swapped;
     late.direction = original ? Direction::Original : Direction::Reply;
     late.certainty = certainty_of(*late.tombstone, id.key, l4, late.direction);
+    if (late.tombstone->has(flag::kWatched)) late.tunnel = late.tombstone->expected[0];
     // An error goes against the packet that it quotes.
     if (l4 == nullptr) late.direction = opposite(late.direction);
     return late;
@@ -126,6 +132,7 @@ void Conntrack::report(const Late& late, const FlowId& id, DropReason drop, Inst
     info.certainty = late.certainty;
     info.direction = late.direction;
     info.drop = drop;
+    info.tunnel = late.tunnel_id;
     if (info.packets != UINT32_MAX) ++info.packets;
     if (!std::has_single_bit(info.packets) || !is_heard()) return;
     FlowEvent event;

@@ -9,7 +9,8 @@ namespace ravelin {
 namespace {
 
 constexpr std::array<const char*, kEndReasonCount> kEndReasons{
-    "none", "timeout", "answered", "tcp_reset", "icmp_error", "replaced", "operator"};
+    "none",     "timeout",  "answered", "tcp_reset", "icmp_error",
+    "replaced", "operator", "exit",     "moved"};
 constexpr std::array<const char*, kProtocolLabelCount> kProtocols{
     "tcp", "udp", "icmp", "icmpv6", "esp", "ah", "gre", "sctp", "other"};
 constexpr std::array<const char*, kEventKindCount> kEventKinds{"new", "update", "destroy", "stale"};

@@ -22,6 +22,8 @@ enum class EndReason : uint8_t {
     IcmpError,  ///< an ICMP error ended an unanswered one
     Replaced,   ///< reopened on the same addresses and ports
     Operator,
+    Exit,   ///< one end of a VPN tunnel said good-bye
+    Moved,  ///< a VPN client goes on from another address or port
     Count
 };
 inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::Count);
@@ -59,6 +61,7 @@ struct StaleInfo {
     Direction direction = Direction::Original;  ///< of the late packet
     DropReason drop = DropReason::None;         ///< what it was dropped for
     uint32_t packets = 0;                       ///< late ones so far, of this connection
+    uint64_t tunnel = 0;  ///< TunnelRecord::id of the tunnel that it was; 0: none
 };
 
 /// All late packets of one ended connection. `flow` has its ends in the opener's view, its state

@@ -8,7 +8,8 @@ namespace ravelin {
 namespace {
 
 constexpr std::array<const char*, kCloseReasonCount> kCloseReasons{
-    "none", "idle", "fin", "rst", "shutdown", "answered", "icmp_error", "replaced", "operator"};
+    "none",       "idle",     "fin",      "rst",  "shutdown", "answered",
+    "icmp_error", "replaced", "operator", "exit", "moved"};
 constexpr std::array<const char*, kClosedByCount> kClosedBy{"unknown", "nobody", "opener",
                                                             "responder", "operator"};
 

@@ -20,7 +20,8 @@ struct Tombstone {
     Tick ended{};         ///< the end, or the deadline that passed
     uint32_t lasted = 0;  ///< ticks from its first packet to its end
     /// By the Direction of a late packet: TCP: the next sequence number that the connection
-    /// expected; SCTP: the verification tag that its packets had to carry.
+    /// expected; SCTP: the verification tag that its packets had to carry. UDP that was watched:
+    /// the first is the handle.
     std::array<uint32_t, 2> expected{};
     uint8_t protocol = 0;
     uint8_t state = 0;  ///< of the protocol's tracker: TcpPhase, SctpPhase

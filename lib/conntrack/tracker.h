@@ -65,7 +65,9 @@ struct TcpState {
 static_assert(sizeof(TcpState) == 52);
 
 struct UdpState {
-    Tick stream_from{};  ///< netfilter's stream_ts: replies after this make it a stream
+    Tick stream_from{};     ///< netfilter's stream_ts: replies after this make it a stream
+    uint32_t tunnel = 0;    ///< with kWatched: handle of whoever watches it
+    uint32_t lifetime = 0;  ///< likewise: idle timeout that it needs at least, ticks
 };
 
 struct IcmpState {

@@ -52,6 +52,7 @@ std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t gener
     auto runtime = std::make_unique<Runtime>();
     runtime->generation = generation;
     runtime->tracking = config.tracking;
+    runtime->tunnels = config.observation;
     runtime->policy = config.policy;
     runtime->pass_ethertypes = config.pass_ethertypes;
     return runtime;
@@ -69,6 +70,7 @@ void find_restarts(const Config& active, LoadResult& loaded) {
         needs_restart(loaded, "conntrack", "the size of the connection table");
     if (active.tombstones != next.tombstones)
         needs_restart(loaded, "conntrack", "the room for tombstones");
+    if (active.tunnels != next.tunnels) needs_restart(loaded, "tunnels", "the room for tunnels");
     if (active.fragments != next.fragments)
         needs_restart(loaded, "conntrack", "the room for fragments");
     if (active.control.socket != next.control.socket || active.control.mode != next.control.mode)

@@ -52,6 +52,10 @@ const char* because(CloseReason reason) {
             return "because its addresses and ports were taken for a new one";
         case CloseReason::Operator:
             return "by an operator's flush";
+        case CloseReason::Exit:
+            return "by an exit notice inside the tunnel";
+        case CloseReason::Moved:
+            return "because the client goes on from another address or port";
         case CloseReason::None:
         case CloseReason::Count:
             break;
@@ -61,7 +65,9 @@ const char* because(CloseReason reason) {
 
 /// " from its opener"; nothing where the reason says it all.
 std::string whose(const StaleInfo& info) {
-    if (info.reason == CloseReason::Answered || info.reason == CloseReason::Replaced) return "";
+    if (info.reason == CloseReason::Answered || info.reason == CloseReason::Replaced ||
+        info.reason == CloseReason::Moved)
+        return "";
     switch (info.closed_by) {
         case ClosedBy::Opener:
             return " from the opener's side";
@@ -80,9 +86,10 @@ std::string how_sure(const FlowRecord& flow, Certainty certainty) {
     const bool icmp = is_icmp(flow.protocol);
     switch (certainty) {
         case Certainty::Exact:
-            return flow.protocol == ip_protocol::kTcp ? "certain: its sequence number fits"
-                   : flow.protocol == ip_protocol::kSctp
-                       ? "certain: its verification tag fits"
+            return flow.protocol == ip_protocol::kTcp    ? "certain: its sequence number fits"
+                   : flow.protocol == ip_protocol::kSctp ? "certain: its verification tag fits"
+                   : flow.protocol == ip_protocol::kUdp
+                       ? "certain: it carries the session's own id"
                        : "certain: it carries the same SPI or call id";
         case Certainty::Tuple:
             return icmp ? "addresses and identifier match" : "addresses and ports match";

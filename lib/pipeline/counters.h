@@ -5,6 +5,7 @@
 #include "packet/drop_reason.h"
 #include "policy/policy.h"
 #include "sync/counter.h"
+#include "vpn/tunnels.h"
 
 #include <array>
 #include <cstddef>
@@ -44,6 +45,8 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     /// First packets by rule; the last one is the default rule, the one before all rules over it.
     static constexpr size_t kRuleCounters = 512;
     std::array<Counter, kRuleCounters> rule_matched;
+
+    TunnelCounters tunnels;
 
     // the loop
     Counter iterations;

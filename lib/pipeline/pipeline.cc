@@ -3,6 +3,7 @@
 
 #include "conntrack/related.h"
 #include "packet/parse.h"
+#include "pipeline/observe.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stale.h"
 
@@ -75,6 +76,8 @@ bool track_one(Packet& packet, Conntrack& conntrack, const TrackingOptions& opti
     packet.ct_class = tracked.ct_class;
     packet.direction = tracked.direction;
     packet.flow = tracked.flow;
+    packet.tunnel = tracked.tunnel;
+    packet.connection = tracked.index;
     packet.reason = tracked.reason;
     return tracked.missing;
 }
@@ -114,6 +117,10 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     if (opened.reason != DropReason::None) return packet.drop(opened.reason);
     packet.flow = opened.flow;
     packet.action = Action::Forward;
+    if (headers.protocol == ip_protocol::kUdp && runtime.tunnels.observe) {
+        packet.connection = opened.index;
+        look_for_tunnel(packet, query, shard, now);
+    }
 }
 
 void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexcept {
@@ -139,9 +146,8 @@ void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexc
 
 /// A packet without a connection; false when there was none that it could be late for.
 bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
-    const Late late =
-        shard.conntrack.find_late(packet.id, packet.is_icmp_error ? nullptr : l4_of(packet),
-                                  runtime.tracking.tombstones, now);
+    Late late = shard.conntrack.find_late(packet.id, packet.is_icmp_error ? nullptr : l4_of(packet),
+                                          runtime.tracking.tombstones, now);
     if (late.tombstone == nullptr) return false;
     if (!begins_anew(packet, late)) {
         decide_stale(packet, late, shard, now);
@@ -161,6 +167,7 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
 void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     packet.candidate = Conntrack::kNone;
     packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+    if (packet.tunnel != 0) observe(packet, shard, runtime, now);
     if (packet.missed && looks_for_late(runtime) && decide_late(packet, shard, runtime, now))
         return;
     if (packet.missed && packet.ct_class == CtClass::New) {
@@ -216,6 +223,8 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
         if (packet.action != Action::Pending) continue;
         packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
         (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
+        if (packet.tunnel != 0) [[unlikely]]
+            observe(packet, shard, runtime, now);
         if (!packet.missed)
             decide_by_class(packet);
         else if (remembers)

@@ -24,6 +24,7 @@ DatagramVerdict judge_datagram(uint32_t index, const Packet& last, Shard& shard,
     datagram.frame = shard.fragments.assemble(index, reason);
     datagram.headers.family = last.headers.family;
     datagram.ct_class = CtClass::Invalid;
+    datagram.from_fragments = true;
     if (reason != DropReason::None) {
         datagram.drop(reason);
     } else {

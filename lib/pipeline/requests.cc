@@ -3,8 +3,9 @@
 
 namespace ravelin {
 
-void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack, bool busy,
+void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
                           Instant now) noexcept {
+    Conntrack& conntrack = shard.conntrack;
     const uint32_t slice = busy ? kSlice : kIdleSlice;
     if (current_ == nullptr && requests.pop(&current_, 1) == 0) return;
     Request& request = *current_;
@@ -21,7 +22,9 @@ void RequestServer::serve(SpscRing<Request*>& requests, Conntrack& conntrack, bo
             finished = request.at_end || request.written == request.stale.size();
             break;
         case Request::Kind::Tunnels:
-            request.at_end = true;
+            request.at_end =
+                shard.tunnels.dump(request.cursor, slice, request.tunnels, request.written, now);
+            finished = request.at_end || request.written == request.tunnels.size();
             break;
         case Request::Kind::Flush:
             request.at_end = conntrack.flush(request.cursor, slice, now);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "conntrack/conntrack.h"
 #include "pipeline/request.h"
+#include "pipeline/shard.h"
 #include "sync/spsc_ring.h"
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class RequestServer {
     static constexpr uint32_t kSlice = 128;
     static constexpr uint32_t kIdleSlice = 8192;
 
-    void serve(SpscRing<Request*>& requests, Conntrack& conntrack, bool busy, Instant now) noexcept;
+    void serve(SpscRing<Request*>& requests, Shard& shard, bool busy, Instant now) noexcept;
 
   private:
     Request* current_ = nullptr;

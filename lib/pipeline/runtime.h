@@ -3,6 +3,7 @@
 
 #include "conntrack/options.h"
 #include "policy/policy.h"
+#include "vpn/options.h"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@ namespace ravelin {
 struct Runtime {
     uint16_t generation = 1;
     TrackingOptions tracking{};
+    TunnelOptions tunnels{};
     Policy policy{};
     std::vector<uint16_t> pass_ethertypes{};
 

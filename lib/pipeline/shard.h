@@ -6,6 +6,7 @@
 #include "flow/hash.h"
 #include "pipeline/counters.h"
 #include "pipeline/runtime.h"
+#include "vpn/tunnels.h"
 
 #include <cstdint>
 
@@ -15,13 +16,15 @@ namespace ravelin {
 struct Shard {
     Shard(uint8_t worker_index, const Topology& wiring, const Indirection& owners,
           uint32_t capacity, const FragmentCapacity& fragment_capacity, const HashSecret& secret,
-          WorkerCounters& worker_counters, EventPort events, Instant start, uint32_t tombstones = 0)
+          WorkerCounters& worker_counters, EventPort events, Instant start, uint32_t tombstones = 0,
+          uint32_t tunnel_slots = 0, SpscRing<TunnelEvent>* tunnel_events = nullptr)
         : index{worker_index},
           topology{wiring},
           indirection{owners},
           counters{worker_counters},
           conntrack{capacity, secret, worker_index, worker_counters, events, start, tombstones},
-          fragments{fragment_capacity, secret} {}
+          fragments{fragment_capacity, secret},
+          tunnels{tunnel_slots, secret, worker_index, worker_counters.tunnels, tunnel_events} {}
     ~Shard() = default;
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
@@ -32,6 +35,7 @@ struct Shard {
     WorkerCounters& counters;
     Conntrack conntrack;
     FragmentTable fragments;
+    TunnelTable tunnels;
 };
 
 }  // namespace ravelin

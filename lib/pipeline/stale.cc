@@ -2,6 +2,7 @@
 #include "pipeline/stale.h"
 
 #include "conntrack/sctp_tracker.h"
+#include "pipeline/observe.h"
 
 namespace ravelin {
 
@@ -26,14 +27,15 @@ bool begins_anew(const Packet& packet, const Late& late) noexcept {
     return late.direction == Direction::Original;
 }
 
-void deny_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept {
+void deny_stale(Packet& packet, Late& late, Shard& shard, Instant now) noexcept {
+    if (late.tunnel != 0) name_late(packet, late, shard, now);
     packet.ct_class = CtClass::Stale;
     packet.direction = late.direction;
     shard.counters.stale[static_cast<size_t>(late.tombstone->reason)].add();
     shard.conntrack.report(late, packet.id, packet.reason, now);
 }
 
-void decide_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept {
+void decide_stale(Packet& packet, Late& late, Shard& shard, Instant now) noexcept {
     packet.drop(DropReason::Stale);
     deny_stale(packet, late, shard, now);
 }

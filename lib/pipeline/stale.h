@@ -22,9 +22,9 @@ namespace ravelin {
 
 /// What was the opener's own packet and the rules no longer allow: still no stranger's. The reason
 /// for the drop stays the rules'.
-void deny_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept;
+void deny_stale(Packet& packet, Late& late, Shard& shard, Instant now) noexcept;
 
 /// The verdict on a late packet.
-void decide_stale(Packet& packet, const Late& late, Shard& shard, Instant now) noexcept;
+void decide_stale(Packet& packet, Late& late, Shard& shard, Instant now) noexcept;
 
 }  // namespace ravelin

@@ -4,6 +4,7 @@
 #include "pipeline/handoff.h"
 #include "pipeline/io.h"
 #include "pipeline/link.h"
+#include "pipeline/observe.h"
 #include "pipeline/outbox.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/reassembly.h"
@@ -30,6 +31,7 @@ struct WorkerParts {
     HashSecret secret;
     FragmentCapacity fragments{};
     uint32_t tombstones = 0;  ///< that the shard keeps
+    uint32_t tunnels = 0;     ///< likewise
 };
 
 /// One polling core: its shard, its ports, its loop.
@@ -44,7 +46,8 @@ class Worker {
                  parts.indirection,   parts.link.capacity,
                  parts.fragments,     parts.secret,
                  parts.link.counters, EventPort{&parts.link.events, &parts.link.events_wanted},
-                 clock.now(),         parts.tombstones},
+                 clock.now(),         parts.tombstones,
+                 parts.tunnels,       &parts.link.tunnel_events},
           outbox_{parts.index, parts.topology, parts.mesh},
           loop_start_{clock.now()} {}
 
@@ -191,7 +194,8 @@ class Worker {
         WorkerCounters& counters = shard_.counters;
         expire(runtime, now);
         count_held();
-        requests_.serve(parts_.link.requests, shard_.conntrack, busy, now);
+        tend_tunnels(shard_, runtime, now);
+        requests_.serve(parts_.link.requests, shard_, busy, now);
         parts_.quiescence.report(parts_.index);
 
         counters.iterations.add();

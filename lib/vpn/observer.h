@@ -73,6 +73,12 @@ namespace dtls {
 Seeing observe(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 }  // namespace dtls
 
+namespace openvpn {
+/// An exit notice that could have been something else: Close once the client has kept silent for
+/// long enough.
+Seeing tend(Tunnel& tunnel, TunnelDesk& desk, Instant now) noexcept;
+}  // namespace openvpn
+
 /// Notes a keepalive of `seen.from`, and tells its interval when it became known or changed.
 void note_keepalive(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 /// Notes a data packet's length.

@@ -29,6 +29,7 @@ struct alignas(64) Tunnel {
     std::array<uint16_t, 2> small{UINT16_MAX, UINT16_MAX};  ///< at first every packet is looked at
     uint8_t counter_at = 4;  ///< offset of the packet counter's low four bytes
     Direction client_direction = Direction::Original;  ///< of the packets that the client sends
+    bool has_counter = false;                          ///< data packets count in clear
     std::array<Tick, 2> last_seen{};
     /// First data packet of this side since the other one was heard; Tick{}: none.
     std::array<Tick, 2> unanswered_since{};
@@ -68,7 +69,13 @@ struct alignas(64) Tunnel {
     bool client_inside = false;
     bool picked_up = false;
     /// What the protocol's observer alone understands.
-    std::array<uint32_t, 4> scratch{};
+    std::array<uint32_t, 6> scratch{};
+
+    /// The connection of the address that the client has left, until the server answers to the
+    /// new one.
+    uint32_t left_connection = UINT32_MAX;
+    Instant moved{};
+    bool old_address_told = false;
 
     // queue of candidates, oldest first: slots
     uint32_t older = 0;

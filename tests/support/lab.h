@@ -42,7 +42,7 @@ class Lab {
     Lab() : Lab{1} {}
     explicit Lab(uint32_t count) : Lab{count, open_policy()} {}
     Lab(uint32_t count, Runtime first, uint32_t capacity = 1024, bool shared_queue = false,
-        FragmentCapacity fragments = {}, uint32_t tombstones = 1024)
+        FragmentCapacity fragments = {}, uint32_t tombstones = 1024, uint32_t tunnels = 64)
         : quiescence{count},
           mesh{count},
           indirection{count},
@@ -64,7 +64,8 @@ class Lab {
             quiescence.enter(i);
             workers.push_back(std::make_unique<TestWorker>(
                 WorkerParts{static_cast<uint8_t>(i), topology, indirection, runtime, quiescence,
-                            mesh, *links.back(), HashSecret{7, 7, 7}, fragments, tombstones},
+                            mesh, *links.back(), HashSecret{7, 7, 7}, fragments, tombstones,
+                            tunnels},
                 *ios.back(), clock));
         }
     }

@@ -143,8 +143,8 @@ class OpenVpn:
 
     SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
 
-    def __init__(self, wire, extra=()):
-        """`extra`: options for both."""
+    def __init__(self, wire, extra=(), keepalive=("2", "10")):
+        """`extra`: options for both; `keepalive`: seconds from ping to ping, and to giving up."""
         self._wire = wire
         self._extra = extra
         self._folder = wire.path("openvpn")
@@ -153,7 +153,7 @@ class OpenVpn:
         self.server = wire.start(
             wire.concentrator, "openvpn", "--dev", "tun0", "--dev-type", "tun",
             "--topology", "subnet", "--server", f"{OPENVPN_NETWORK}.0", "255.255.255.0",
-            "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", "2", "10",
+            "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", *keepalive,
             "--explicit-exit-notify", "1", *self._common("server", prints["client"]))
         self.client = None
         self._client_print = prints["server"]

@@ -14,7 +14,7 @@ def openvpn_session(wire):
     vpn.connect()
     check.equal(vpn.ping(5), (5, 5), "ping through the tunnel")
     entry = check.one_entry(ravelin, "udp", src=CLIENT4, dst=SERVER4, dport=traffic.OPENVPN_PORT)
-    check.state(entry, 180, assured=True, slack=3)
+    check.state(entry, 300, assured=True, slack=10)
     check.equal(check.dropped(ravelin), {}, "drops")
     vpn.stop()
 

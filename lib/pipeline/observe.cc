@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pipeline/observe.h"
+
+#include "base/byteorder.h"
+#include "packet/icmp.h"
+
+#include <algorithm>
+
+namespace ravelin {
+
+namespace {
+
+constexpr uint16_t kUdpHeader = 8;
+
+std::span<const uint8_t> udp_payload(const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    const uint8_t* udp = packet.frame.data + headers.l4_offset;
+    // By the UDP header's word; 0 is a jumbogram's (RFC 2675 4).
+    const uint32_t length = load_be16(udp + 4);
+    const uint32_t end = length == 0 ? headers.l4_length : std::min(length, headers.l4_length);
+    return {udp + kUdpHeader, end > kUdpHeader ? end - kUdpHeader : 0};
+}
+
+/// The next hop's MTU that an ICMP error names; 0: none.
+uint16_t path_mtu(const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    const uint8_t* icmp = packet.frame.data + headers.l4_offset;
+    if (headers.family == Family::Ipv4)
+        return headers.icmp_type == 3 && headers.icmp_code == 4 ? load_be16(icmp + 6) : uint16_t{0};
+    if (headers.icmp_type != 2) return 0;
+    return static_cast<uint16_t>(std::min<uint32_t>(load_be32(icmp + 4), UINT16_MAX));
+}
+
+EndReason end_reason(CloseReason reason) noexcept {
+    return reason == CloseReason::Moved ? EndReason::Moved : EndReason::Exit;
+}
+
+void apply(const TunnelTable::Effect& effect, uint32_t connection, uint32_t handle, Shard& shard,
+           Instant now) noexcept {
+    Conntrack& conntrack = shard.conntrack;
+    if (!effect.watched) return conntrack.watch(connection, 0);
+    if (effect.buried != TunnelTable::kNone && conntrack.watched_as(effect.buried) == handle)
+        conntrack.close(effect.buried, EndReason::Moved, Direction::Original, now);
+    if (effect.close) return conntrack.close(connection, end_reason(effect.reason), effect.by, now);
+    if (effect.timeout != Duration{}) conntrack.prolong(connection, effect.timeout, now);
+}
+
+}  // namespace
+
+void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept {
+    const PortRole& role = shard.topology.ports[packet.frame.port];
+    const uint32_t handle =
+        shard.tunnels.begin({.connection = packet.connection,
+                             .address = {query.source, query.destination},
+                             .port = {query.source_port, query.destination_port},
+                             .ip_protocol = query.protocol,
+                             .wire = role.wire,
+                             .from_inside = role.inside,
+                             .payload = udp_payload(packet)},
+                            now);
+    if (handle != TunnelTable::kNoTunnel) shard.conntrack.watch(packet.connection, handle);
+}
+
+void observe(const Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    if (packet.is_icmp_error) {
+        shard.tunnels.icmp_error(packet.tunnel, packet.direction, packet.headers.icmp_type,
+                                 packet.headers.icmp_code, path_mtu(packet), now);
+        return;
+    }
+    const TunnelTable::Effect effect = shard.tunnels.observe(packet.tunnel,
+                                                             {.connection = packet.connection,
+                                                              .direction = packet.direction,
+                                                              .payload = udp_payload(packet),
+                                                              .fragmented = packet.from_fragments},
+                                                             runtime.tunnels, now);
+    if (effect.changed) [[unlikely]]
+        apply(effect, packet.connection, packet.tunnel, shard, now);
+}
+
+void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noexcept {
+    late.tunnel_id = shard.tunnels.id_of(late.tunnel);
+    if (packet.is_icmp_error) return;
+    const TunnelTable::Packet seen{.direction = late.direction, .payload = udp_payload(packet)};
+    if (shard.tunnels.late(late.tunnel, seen, static_cast<uint64_t>(packet.reason), now))
+        late.certainty = Certainty::Exact;
+}
+
+void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    constexpr uint32_t kBudget = 32;
+    Conntrack& conntrack = shard.conntrack;
+    shard.tunnels.tend(
+        now, kBudget, runtime.tunnels,
+        [&](uint32_t connection) { return conntrack.watched_as(connection); },
+        [&](uint32_t connection, const TunnelTable::Effect& effect) {
+            conntrack.close(connection, end_reason(effect.reason), effect.by, now);
+        });
+}
+
+}  // namespace ravelin

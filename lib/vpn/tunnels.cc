@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vpn/tunnels.h"
+
+#include "base/byteorder.h"
+#include "base/check.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ravelin {
+
+namespace {
+
+bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
+    return protocol == VpnProtocol::OpenVpn && openvpn::begins(first, tunnel);
+}
+
+Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
+    return tunnel.protocol == VpnProtocol::OpenVpn ? openvpn::observe(tunnel, seen, desk)
+                                                   : Seeing::Reject;
+}
+
+/// What a first packet looks like at a glance: nearly all that isn't VPN ends here.
+VpnProtocol glance(const TunnelTable::First& first) noexcept {
+    constexpr uint16_t kIke = 500;
+    constexpr uint16_t kNatTraversal = 4500;
+    if (first.payload.empty()) return VpnProtocol::None;
+    for (const uint16_t port : first.port)
+        if (port == kIke || port == kNatTraversal) return VpnProtocol::Ike;
+    const uint8_t byte = first.payload[0];
+    if (byte == 0x38 || byte == 0x50 || (byte & 0xf8) == 0x48) return VpnProtocol::OpenVpn;
+    if (byte >= 1 && byte <= 4) return VpnProtocol::WireGuard;
+    return byte == 0x16 ? VpnProtocol::Dtls : VpnProtocol::None;
+}
+
+/// Every pair that stands by Side.
+void swap_sides(Tunnel& tunnel) noexcept {
+    const auto turn = [](auto& pair) { std::swap(pair[0], pair[1]); };
+    turn(tunnel.data_byte);
+    turn(tunnel.small);
+    turn(tunnel.last_seen);
+    turn(tunnel.unanswered_since);
+    turn(tunnel.counter);
+    turn(tunnel.data_packets);
+    turn(tunnel.disturbed);
+    turn(tunnel.seen);
+    turn(tunnel.session);
+    turn(tunnel.peer_id);
+    turn(tunnel.address);
+    turn(tunnel.port);
+    turn(tunnel.smallest_data);
+    turn(tunnel.largest_data);
+    turn(tunnel.rhythm);
+}
+
+/// design.md, section 5: at least three keepalives and 10 s.
+Duration timeout_of(const Tunnel& tunnel, const TunnelOptions& options) noexcept {
+    if (!options.adaptive_timeouts || !tunnel.confirmed()) return Duration{};
+    const Duration slowest = std::max(tunnel.rhythm[0].interval(), tunnel.rhythm[1].interval());
+    if (slowest == Duration{}) return options.unknown_rhythm;
+    return std::min(3 * slowest + 10s, options.longest);
+}
+
+}  // namespace
+
+TunnelTable::TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t worker,
+                         TunnelCounters& counters, SpscRing<TunnelEvent>* events)
+    : capacity_{capacity},
+      worker_{worker},
+      hash_{secret},
+      slots_{capacity},
+      roaming_{size_t{capacity} * 2},
+      counters_{counters},
+      events_{events} {
+    CHECK(capacity <= kMost);
+    used_ = capacity;
+    for (uint32_t slot = 0; slot < capacity; ++slot)
+        release(slot);
+}
+
+// ---------------------------------------------------------------------------------------- slots
+
+void TunnelTable::release(uint32_t slot) noexcept {
+    Tunnel& tunnel = slots_[slot];
+    tunnel.newer = kNone;
+    if (last_free_ == kNone)
+        free_ = slot;
+    else
+        slots_[last_free_].newer = slot;
+    last_free_ = slot;
+    --used_;
+    counters_.tunnels.set(used_);
+}
+
+void TunnelTable::link_candidate(uint32_t slot) noexcept {
+    slots_[slot].older = newest_;
+    slots_[slot].newer = kNone;
+    (newest_ == kNone ? oldest_ : slots_[newest_].newer) = slot;
+    newest_ = slot;
+}
+
+void TunnelTable::unlink_candidate(uint32_t slot) noexcept {
+    const Tunnel& tunnel = slots_[slot];
+    (tunnel.older == kNone ? oldest_ : slots_[tunnel.older].newer) = tunnel.newer;
+    (tunnel.newer == kNone ? newest_ : slots_[tunnel.newer].older) = tunnel.older;
+}
+
+uint32_t TunnelTable::take_slot() noexcept {
+    uint32_t slot = free_;
+    if (slot != kNone) {
+        free_ = slots_[slot].newer;
+        if (free_ == kNone) last_free_ = kNone;
+        ++used_;
+        begun_ = std::max(begun_, slot + 1);
+        counters_.tunnels.set(used_);
+        return slot;
+    }
+    slot = oldest_;
+    if (slot == kNone) {
+        counters_.refused.add();
+        return kNone;
+    }
+    unlink_candidate(slot);
+    counters_.displaced.add();
+    return slot;
+}
+
+const Tunnel* TunnelTable::find(uint32_t handle) const noexcept {
+    const uint32_t slot = handle & 0xffff;
+    if (slot >= capacity_) return nullptr;
+    const Tunnel& tunnel = slots_[slot];
+    const bool same = tunnel.generation == handle >> 16 && tunnel.protocol != VpnProtocol::None;
+    return same ? &tunnel : nullptr;
+}
+
+// ----------------------------------------------------------------------------------------
+// beginning
+
+uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
+    const VpnProtocol protocol = glance(first);
+    if (protocol == VpnProtocol::None || capacity_ == 0) return kNoTunnel;
+    Tunnel found;
+    found.address = first.address;
+    found.port = first.port;
+    found.protocol = protocol;
+    const Seen seen{.payload = first.payload, .from = Side::Client, .now = now, .port = first.port};
+    if (!begins(protocol, seen, found)) return kNoTunnel;
+    found.connection = first.connection;
+    found.client_inside = first.from_inside;
+    found.ip_protocol = first.ip_protocol;
+    found.wire = first.wire;
+    found.started = now;
+    found.changed = now;
+    found.inspected = 1;
+    hear(found, Side::Client, now);
+    if (found.picked_up) {
+        // Data, and nobody has seen its handshake: a client that has moved, or one from before our
+        // start. Of the latter, the end outside is taken for the client.
+        if (const uint32_t handle = roam(first, found, now); handle != kNoTunnel) return handle;
+        if (first.from_inside) {
+            swap_sides(found);
+            found.client_direction = Direction::Reply;
+            found.client_inside = false;
+        }
+    }
+    const uint32_t slot = take_slot();
+    if (slot == kNone) return kNoTunnel;
+    found.generation = static_cast<uint16_t>(slots_[slot].generation + 1);
+    if (found.generation == 0) found.generation = 1;
+    slots_[slot] = found;
+    link_candidate(slot);
+    if (!found.picked_up)
+        tell(slots_[slot], TunnelEventKind::Started, Side::Client, now, found.session[0]);
+    return handle_of(slot);
+}
+
+// ---------------------------------------------------------------------------------------- going on
+
+void TunnelTable::hear(Tunnel& tunnel, Side from, Instant now) noexcept {
+    const auto side = static_cast<size_t>(from);
+    tunnel.last_seen[side] = Tick::at(now);
+    tunnel.seen[side] = true;
+    tunnel.unanswered_since[1 - side] = Tick{};
+}
+
+TunnelTable::Effect TunnelTable::look(uint32_t handle, const Packet& packet,
+                                      const TunnelOptions& options, Instant now) noexcept {
+    const uint32_t slot = handle & 0xffff;
+    Tunnel& tunnel = slots_[slot];
+    if (tunnel.generation != handle >> 16 || !is_open(tunnel))
+        return {.changed = true, .watched = false};
+    counters_.inspected.add();
+    const Side from = tunnel.side_of(packet.direction);
+    if (packet.connection != tunnel.connection) look_elsewhere(tunnel, packet, from, now);
+    if (packet.connection != tunnel.connection) return {};
+
+    Effect effect;
+    if (packet.fragmented) {
+        ++tunnel.fragments[static_cast<size_t>(from)];
+    } else if (!packet.payload.empty()) {
+        const Seen seen{.payload = packet.payload, .from = from, .now = now, .port = tunnel.port};
+        effect = judge(slot, observe_as(tunnel, seen, desk_), from, options);
+        if (!effect.watched) return effect;
+    }
+    hear(tunnel, from, now);
+    // The server answers where the client has gone: now the old address is history.
+    if (tunnel.left_connection != kNone && from == Side::Server) {
+        effect.changed = true;
+        effect.buried = std::exchange(tunnel.left_connection, kNone);
+    }
+    return effect;
+}
+
+TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
+                                       const TunnelOptions& options) noexcept {
+    Tunnel& tunnel = slots_[slot];
+    const bool candidate = tunnel.inspected != UINT8_MAX;
+    if (candidate && !tunnel.confirmed()) {
+        if (seeing == Seeing::Fits && ++tunnel.inspected <= kMostInspected) return {};
+        counters_.rejected[static_cast<size_t>(tunnel.protocol)].add();
+        unlink_candidate(slot);
+        tunnel.protocol = VpnProtocol::None;
+        release(slot);
+        return {.changed = true, .watched = false};
+    }
+    if (candidate) {
+        tunnel.inspected = UINT8_MAX;
+        unlink_candidate(slot);
+        counters_.confirmed[static_cast<size_t>(tunnel.protocol)].add();
+    }
+    if (tunnel.peer_id[0] != 0 || tunnel.protocol == VpnProtocol::OpenVpn)
+        remember(tunnel, handle_of(slot));
+    Effect effect;
+    if (seeing == Seeing::Close) {
+        tunnel.stage = TunnelStage::Closing;
+        tunnel.close_reason = CloseReason::Exit;
+        const Direction by = from == Side::Client ? tunnel.client_direction
+                                                  : ravelin::opposite(tunnel.client_direction);
+        return {.changed = true, .close = true, .reason = CloseReason::Exit, .by = by};
+    }
+    const Duration timeout = timeout_of(tunnel, options);
+    effect.changed = timeout != tunnel.timeout;
+    effect.timeout = tunnel.timeout = timeout;
+    return effect;
+}
+
+void TunnelTable::icmp_error(uint32_t handle, Direction direction, uint8_t type, uint8_t code,
+                             uint16_t mtu, Instant now) noexcept {
+    Tunnel& tunnel = slots_[handle & 0xffff];
+    if (find(handle) == nullptr || !tunnel.confirmed()) return;
+    const Side from = tunnel.side_of(direction);
+    ++tunnel.icmp_errors[static_cast<size_t>(from)];
+    if (mtu == 0) {
+        tell(tunnel, TunnelEventKind::IcmpError, from, now,
+             static_cast<uint64_t>(type) << 8 | code);
+        return;
+    }
+    if (tunnel.path_mtu != 0 && mtu >= tunnel.path_mtu) return;
+    tunnel.path_mtu = mtu;
+    tell(tunnel, TunnelEventKind::PathMtu, from, now, mtu);
+}
+
+bool TunnelTable::late(uint32_t handle, const Packet& packet, uint64_t drop, Instant now) noexcept {
+    const Tunnel* tunnel = find(handle);
+    if (tunnel == nullptr) return false;
+    const Side from = tunnel->side_of(packet.direction);
+    tell(*tunnel, TunnelEventKind::Late, from, now, drop);
+    const auto side = static_cast<size_t>(from);
+    const auto& bytes = packet.payload;
+    if (bytes.size() < 16) return false;
+    switch (tunnel->protocol) {
+        case VpnProtocol::OpenVpn:
+            if ((bytes[0] & 0xf8) == 0x48)
+                return (load_be32(bytes.data()) & 0xffffff) == tunnel->peer_id[side];
+            return load_be64(bytes.data() + 1) == tunnel->session[side];
+        case VpnProtocol::WireGuard:
+            return bytes[0] == 4 && load_be32(bytes.data() + 4) == tunnel->peer_id[side];
+        case VpnProtocol::Ike:
+        case VpnProtocol::Esp:
+            return load_be32(bytes.data()) == tunnel->peer_id[side] ||
+                   load_be64(bytes.data()) == tunnel->session[0];
+        case VpnProtocol::Dtls:
+        case VpnProtocol::None:
+        case VpnProtocol::Count:
+            break;
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------------------------------- telling
+
+void TunnelTable::push(TunnelEvent& event, const Tunnel& tunnel) noexcept {
+    if (events_ == nullptr) return;
+    record(tunnel, event.at, event.tunnel);
+    if (!events_->push(event)) counters_.events_lost.add();
+}
+
+void TunnelTable::tell(const Tunnel& tunnel, TunnelEventKind kind, Side from, Instant now,
+                       uint64_t value) noexcept {
+    TunnelEvent event;
+    event.kind = kind;
+    event.from = from;
+    event.at = now;
+    event.value = value;
+    push(event, tunnel);
+}
+
+void TunnelTable::record(const Tunnel& tunnel, Instant now, TunnelRecord& out) const noexcept {
+    out = TunnelRecord{};
+    out.id = id_of(handle_of(slot_of(tunnel)));
+    out.address = tunnel.address;
+    out.port = tunnel.port;
+    out.ip_protocol = tunnel.ip_protocol;
+    out.wire = tunnel.wire;
+    out.worker = worker_;
+    out.client_inside = tunnel.client_inside;
+    out.picked_up = tunnel.picked_up;
+    out.protocol = tunnel.protocol;
+    out.wrap = tunnel.wrap;
+    out.stage = tunnel.stage;
+    out.session = tunnel.session;
+    out.peer_id = tunnel.peer_id;
+    out.key_id = tunnel.key_id;
+    out.started = tunnel.started;
+    out.established = tunnel.established;
+    for (size_t side = 0; side < 2; ++side) {
+        if (tunnel.seen[side])
+            out.last_seen[side] = now - Tick::at(now).since(tunnel.last_seen[side]) * kTick;
+        out.keepalive[side] = tunnel.rhythm[side].interval();
+    }
+    out.data_packets = tunnel.data_packets;
+    out.smallest_data = tunnel.smallest_data;
+    out.largest_data = tunnel.largest_data;
+    out.renegotiations = tunnel.renegotiations;
+    out.renegotiated_by = tunnel.renegotiated_by;
+    out.renegotiation_interval = tunnel.renegotiation_interval;
+    out.timeout = tunnel.timeout;
+    out.moves = tunnel.moves;
+    out.icmp_errors = tunnel.icmp_errors;
+    out.fragments = tunnel.fragments;
+    out.path_mtu = tunnel.path_mtu;
+}
+
+bool TunnelTable::dump(uint32_t& cursor, uint32_t budget, std::span<TunnelRecord> out,
+                       uint32_t& written, Instant now) const noexcept {
+    for (; cursor < capacity_ && budget > 0 && written < out.size(); ++cursor, --budget)
+        if (is_open(slots_[cursor])) record(slots_[cursor], now, out[written++]);
+    return cursor == capacity_;
+}
+
+}  // namespace ravelin

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/keyed_hash.h"
+#include "base/page_array.h"
+#include "conntrack/close_reason.h"
+#include "conntrack/conntrack.h"
+#include "sync/counter.h"
+#include "sync/spsc_ring.h"
+#include "vpn/observer.h"
+#include "vpn/options.h"
+#include "vpn/tunnel.h"
+#include "vpn/tunnel_record.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace ravelin {
+
+/// What one shard counts about tunnels. Written by the worker alone.
+struct TunnelCounters {
+    Counter inspected;  ///< packets that an observer looked at
+    std::array<Counter, kVpnProtocolCount> confirmed;
+    std::array<Counter, kVpnProtocolCount> rejected;  ///< looked like one and was none
+    Counter tunnels;                                  ///< now kept, candidates included (a gauge)
+    Counter displaced;  ///< candidates that had to go because the table was full
+    Counter refused;    ///< not even a candidate could go
+    Counter events_lost;
+};
+
+/// The tunnels of one shard.
+///
+/// Theory: a new UDP connection whose first packet could begin a tunnel gets a slot, and its
+/// connection carries the slot's handle; every other connection costs one test of a flag. Until the
+/// server side has answered in kind a slot is a candidate: it changes nothing, and gives way, the
+/// oldest first, when slots run out. A tunnel that is confirmed keeps its slot until its connection
+/// ends, so a flood of look-alikes takes no tunnel's place.
+///
+/// A roaming client is found by what the server side called its session: (server's end, peer id).
+class TunnelTable {
+  public:
+    static constexpr uint32_t kMost = 65536;
+    static constexpr uint32_t kNoTunnel = 0;  ///< no handle
+    /// So often every tunnel is looked at for silence.
+    static constexpr Duration kRound = 250ms;
+
+    /// `events` may be nullptr: nobody is told. At most kMost slots; 0: nothing is observed.
+    TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t worker,
+                TunnelCounters& counters, SpscRing<TunnelEvent>* events);
+
+    /// A new UDP connection, as its first packet shows it.
+    struct First {
+        uint32_t connection = 0;
+        std::array<Address, 2> address{};  ///< source, destination
+        std::array<uint16_t, 2> port{};
+        uint8_t ip_protocol = 0;
+        uint8_t wire = 0;
+        bool from_inside = false;
+        std::span<const uint8_t> payload{};
+    };
+    /// The handle that its connection is to carry, or kNoTunnel.
+    uint32_t begin(const First& first, Instant now) noexcept;
+
+    /// One packet of a connection that carries `handle`.
+    struct Packet {
+        uint32_t connection = 0;
+        Direction direction = Direction::Original;
+        std::span<const uint8_t> payload{};
+        bool fragmented = false;  ///< it is a datagram that came in fragments
+    };
+    /// What the connection has to do about it.
+    struct Effect {
+        bool changed = false;     ///< look at the rest
+        bool watched = true;      ///< false: it is no tunnel after all, or its slot is gone
+        Duration timeout{};       ///< idle timeout that it needs at least; zero: its own
+        uint32_t buried = kNone;  ///< connection of an address that the client has left
+        bool close = false;       ///< end the connection, with this packet
+        CloseReason reason = CloseReason::None;
+        Direction by = Direction::Original;
+    };
+    static constexpr uint32_t kNone = UINT32_MAX;
+
+    Effect observe(uint32_t handle, const Packet& packet, const TunnelOptions& options,
+                   Instant now) noexcept {
+        Tunnel& tunnel = slots_[handle & 0xffff];
+        const Side from = tunnel.side_of(packet.direction);
+        const auto side = static_cast<size_t>(from);
+        // The one byte that a data packet of an established tunnel is compared by.
+        if (packet.payload.size() > tunnel.small[side] &&
+            packet.payload[0] == tunnel.data_byte[side] && !packet.fragmented &&
+            packet.connection == tunnel.connection) [[likely]] {
+            hear_data(tunnel, from, packet.payload, Tick::at(now));
+            return {};
+        }
+        return look(handle, packet, options, now);
+    }
+
+    /// An ICMP error about a packet of the tunnel's connection. `direction`: the error's own.
+    void icmp_error(uint32_t handle, Direction direction, uint8_t type, uint8_t code, uint16_t mtu,
+                    Instant now) noexcept;
+
+    /// A packet came after its connection's end. Says whether the tunnel knows it for its own: by
+    /// session, peer id or index.
+    bool late(uint32_t handle, const Packet& packet, uint64_t drop, Instant now) noexcept;
+
+    /// Notices silence and connections that have ended; looks at no more than `budget` slots.
+    /// `carries(connection)` is the handle that a live connection carries, or kNoTunnel; `close`
+    /// takes (connection, Effect).
+    template <class Carries, class Close>
+    void tend(Instant now, uint32_t budget, const TunnelOptions& options, Carries carries,
+              Close close) noexcept {
+        if (used_ == 0) cursor_ = 0;
+        if (used_ == 0 || now < next_round_) return;
+        for (; cursor_ < begun_ && budget > 0; ++cursor_, --budget) {
+            Tunnel& tunnel = slots_[cursor_];
+            if (!is_open(tunnel)) continue;
+            const uint32_t handle = handle_of(cursor_);
+            if (carries(tunnel.connection) != handle) {
+                ended(tunnel, now);
+                continue;
+            }
+            const Effect effect = check(tunnel, options, now);
+            if (effect.close) close(tunnel.connection, effect);
+        }
+        if (cursor_ < begun_) return;
+        cursor_ = 0;
+        next_round_ = now + kRound;
+    }
+
+    /// Copies tunnels from slot `cursor` on, as Conntrack::dump() copies connections.
+    bool dump(uint32_t& cursor, uint32_t budget, std::span<TunnelRecord> out, uint32_t& written,
+              Instant now) const noexcept;
+
+    /// The number that management knows the tunnel of `handle` by.
+    [[nodiscard]] uint64_t id_of(uint32_t handle) const noexcept {
+        return static_cast<uint64_t>(worker_) << 32 | handle;
+    }
+    [[nodiscard]] const Tunnel* find(uint32_t handle) const noexcept;
+    [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] bool is_empty() const noexcept { return used_ == 0; }
+    /// tend() has more to look at before the next round.
+    [[nodiscard]] bool is_in_round() const noexcept { return cursor_ != 0; }
+    [[nodiscard]] size_t memory_bytes() const noexcept { return slots_.bytes() + roaming_.bytes(); }
+
+  private:
+    static constexpr uint8_t kMostInspected = 16;
+
+    static void hear_data(Tunnel& tunnel, Side from, std::span<const uint8_t> payload,
+                          Tick now) noexcept {
+        const auto side = static_cast<size_t>(from);
+        tunnel.last_seen[side] = now;
+        std::memcpy(&tunnel.counter[side], payload.data() + tunnel.counter_at,
+                    sizeof tunnel.counter[side]);
+        ++tunnel.data_packets[side];
+        tunnel.disturbed[side] = true;
+        if (tunnel.unanswered_since[side] == Tick{}) tunnel.unanswered_since[side] = now;
+        tunnel.unanswered_since[1 - side] = Tick{};
+    }
+
+    [[nodiscard]] static bool is_open(const Tunnel& tunnel) noexcept {
+        return tunnel.protocol != VpnProtocol::None && tunnel.stage != TunnelStage::Closed;
+    }
+    [[nodiscard]] uint32_t handle_of(uint32_t slot) const noexcept {
+        return static_cast<uint32_t>(slots_[slot].generation) << 16 | slot;
+    }
+
+    Effect look(uint32_t handle, const Packet& packet, const TunnelOptions& options,
+                Instant now) noexcept;
+    /// What a packet of the connection that the tunnel has left, or has come back to, leads to.
+    void look_elsewhere(Tunnel& tunnel, const Packet& packet, Side from, Instant now) noexcept;
+    Effect judge(uint32_t slot, Seeing seeing, Side from, const TunnelOptions& options) noexcept;
+    static void hear(Tunnel& tunnel, Side from, Instant now) noexcept;
+    /// The handle of the tunnel whose client goes on from here, or kNoTunnel.
+    uint32_t roam(const First& first, const Tunnel& candidate, Instant now) noexcept;
+    [[nodiscard]] size_t roaming_bucket(const Tunnel& tunnel) const noexcept;
+    void remember(const Tunnel& tunnel, uint32_t handle) noexcept;
+    Effect check(Tunnel& tunnel, const TunnelOptions& options, Instant now) noexcept;
+    void check_silence(Tunnel& tunnel, Instant now) noexcept;
+    void ended(Tunnel& tunnel, Instant now) noexcept;
+    /// A free slot, or that of the oldest candidate, or kNone.
+    uint32_t take_slot() noexcept;
+    void release(uint32_t slot) noexcept;
+    void link_candidate(uint32_t slot) noexcept;
+    void unlink_candidate(uint32_t slot) noexcept;
+
+    /// What observers are given of this table.
+    class Desk final : public TunnelDesk {
+      public:
+        explicit Desk(TunnelTable& table) : table_{table} {}
+        void tell(const Tunnel& tunnel, TunnelEventKind kind, Side from, Instant now,
+                  uint64_t value) noexcept override {
+            table_.tell(tunnel, kind, from, now, value);
+        }
+
+      private:
+        TunnelTable& table_;
+    };
+
+    void tell(const Tunnel& tunnel, TunnelEventKind kind, Side from, Instant now,
+              uint64_t value) noexcept;
+    void push(TunnelEvent& event, const Tunnel& tunnel) noexcept;
+    [[nodiscard]] uint32_t slot_of(const Tunnel& tunnel) const noexcept {
+        return static_cast<uint32_t>(&tunnel - &slots_[0]);
+    }
+    void record(const Tunnel& tunnel, Instant now, TunnelRecord& out) const noexcept;
+
+    uint32_t capacity_;
+    uint8_t worker_;
+    KeyedHash hash_;
+    PageArray<Tunnel> slots_;
+    PageArray<uint32_t> roaming_;  ///< handles, four to a bucket
+    uint32_t used_ = 0;
+    uint32_t begun_ = 0;          ///< slots from here on were never used
+    uint32_t free_ = kNone;       ///< first unused slot, the next one in `newer`
+    uint32_t last_free_ = kNone;  ///< slots are reused in turn, so that late packets find them
+    uint32_t oldest_ = kNone;     ///< candidates
+    uint32_t newest_ = kNone;
+    uint32_t cursor_ = 0;
+    Instant next_round_{};
+    TunnelCounters& counters_;
+    SpscRing<TunnelEvent>* events_;
+    Desk desk_{*this};
+};
+
+}  // namespace ravelin
