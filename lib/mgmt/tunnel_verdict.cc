@@ -113,8 +113,10 @@ TunnelJudgement both_alive(const ResetEvidence& e) {
 
 }  // namespace
 
+namespace {
+
 // clang-format off
-const std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTunnelVerdicts = {{
+constexpr std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTable = {{
     {TunnelVerdict::OurPolicy, "our_policy",
      "packets of the server were dropped by this appliance",
      "look up the drop reason in docs/drops.md; with vpn timeouts adaptive this must not happen"},
@@ -147,7 +149,11 @@ const std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTunnelVerdicts = {{
      "if many do so at once, look at their clocks"},
 }};
 // clang-format on
-static_assert(kTunnelVerdictCount == 10);
+static_assert(dense(kTable));
+
+}  // namespace
+
+const std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTunnelVerdicts = kTable;
 
 std::string_view keyword(TunnelVerdict verdict) noexcept {
     return kTunnelVerdicts[static_cast<size_t>(verdict)].keyword;
