@@ -129,4 +129,28 @@ int run_stale(Client& client, const Options& options) {
     return print_all(client, request, printer);
 }
 
+int run_tunnels(Client& client, const Options& options) {
+    const bool structured = options.output == "json" || options.output == "jsonl";
+    json request = {{"cmd", "tunnels"}, {"output", structured ? "json" : "table"}};
+    if (options.all) request["all"] = true;
+    if (!options.ids.empty()) request["ids"] = options.ids;
+    Printer printer{options.output == "json"};
+    if (const int code = print_all(client, request, printer); code != kOk) return code;
+    if (structured) return kOk;
+    std::fprintf(stderr, "%llu tunnels", static_cast<unsigned long long>(printer.shown));
+    if (printer.shown < printer.total)
+        std::fprintf(stderr, "; %llu that ended or were not answered aren't shown (--all)",
+                     static_cast<unsigned long long>(printer.total - printer.shown));
+    std::fprintf(stderr, "\n");
+    return kOk;
+}
+
+int run_tunnel(Client& client, const Options& options) {
+    json request = {{"cmd", "tunnel"}, {"id", options.tunnel}};
+    request["output"] = options.output == "json" ? "json" : "text";
+    if (!options.ids.empty()) request["ids"] = options.ids;
+    Printer printer{false};
+    return print_all(client, request, printer);
+}
+
 }  // namespace ravelin::ctl

@@ -24,6 +24,10 @@ int run(const Options& options) {
             return run_events(*client, options);
         case Command::Stale:
             return run_stale(*client, options);
+        case Command::Tunnels:
+            return run_tunnels(*client, options);
+        case Command::Tunnel:
+            return run_tunnel(*client, options);
         case Command::Drops:
             return run_drops(*client, options, style);
         case Command::Stats:

@@ -103,6 +103,44 @@ void add_stale(CLI::App& app, Options& options) {
         "long that is known and what happens to it.");
 }
 
+void add_ids(CLI::App& command, Options& options) {
+    const std::vector<std::string> words{"session", "hashed"};
+    command
+        .add_option("--ids", options.ids,
+                    "how tunnels are named: session (as the peers' logs have it; the default for "
+                    "people) or hashed (the default of json and jsonl, and in events and the log)")
+        ->check(CLI::IsMember(words).name("").description(""))
+        ->type_name("HOW");
+}
+
+void add_tunnels(CLI::App& app, Options& options) {
+    CLI::App* tunnels =
+        app.add_subcommand("tunnels", "List the VPN tunnels, or tell one's whole story");
+    tunnels->final_callback([&options] {
+        options.command = options.tunnel.empty() ? Command::Tunnels : Command::Tunnel;
+    });
+    add_output(*tunnels, options, {"table", "json", "jsonl"});
+    add_ids(*tunnels, options);
+    tunnels->add_flag("--all", options.all,
+                      "also those that have ended, and handshakes that nobody answered");
+    CLI::App* show =
+        tunnels->add_subcommand("show", "Tell everything about one tunnel, with its time line");
+    show->add_option("ID", options.tunnel, "its id, or the beginning of that")->required();
+    show->add_option("-o,--output", options.output, "text, json; without it text")
+        ->check(CLI::IsMember(std::vector<std::string>{"text", "json"}).name("").description(""))
+        ->type_name("FORM");
+    add_ids(*show, options);
+    tunnels->footer(
+        "HEARD C/S is how long ago client and server were last heard, KEEPALIVE C/S how often "
+        "each\n"
+        "sends something when it is idle. NOTE is what matters most about a tunnel; why its "
+        "client\n"
+        "came back is explained in docs/tunnels.md.\n\nExamples:\n"
+        "  ravelinctl tunnels\n"
+        "  ravelinctl tunnels show 43e5\n"
+        "  ravelinctl tunnels -o jsonl | jq -r 'select(.flap_score > 2) | .explanation'");
+}
+
 }  // namespace
 
 std::unique_ptr<CLI::App> make_command_line(Options& options) {
@@ -124,6 +162,7 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
     add_flows(*app, options);
     add_events(*app, options);
     add_stale(*app, options);
+    add_tunnels(*app, options);
     CLI::App* drops = add_command(*app, options, Command::Drops, "drops",
                                   "Tell what was dropped, why, and what to do about it");
     add_output(*drops, options, {"table", "json", "jsonl"});

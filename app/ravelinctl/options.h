@@ -10,7 +10,19 @@
 
 namespace ravelin::ctl {
 
-enum class Command : uint8_t { Flows, Events, Stale, Drops, Stats, Version, Health, Reload, Flush };
+enum class Command : uint8_t {
+    Flows,
+    Events,
+    Stale,
+    Tunnels,
+    Tunnel,
+    Drops,
+    Stats,
+    Version,
+    Health,
+    Reload,
+    Flush
+};
 
 /// The command line, read.
 struct Options {
@@ -18,7 +30,9 @@ struct Options {
     std::string socket = "/run/ravelin/ravelin.sock";
     bool no_color = false;
     std::string output;  ///< of the command
-    bool all = false;    ///< drops
+    bool all = false;    ///< drops, tunnels
+    std::string ids;     ///< tunnels: how to name them
+    std::string tunnel;  ///< tunnels show
     bool yes = false;    ///< flush
     uint64_t count = 0;  ///< events; 0: until Ctrl-C
     bool id = false;

@@ -77,6 +77,8 @@ Result<Reply> Commands::run(const json& request, Role role) {
     if (command == "flows") return flows(request);
     if (command == "events") return events(request);
     if (command == "stale") return stale(request);
+    if (command == "tunnels") return tunnels(request);
+    if (command == "tunnel") return tunnel(request);
     if (command == "drops") return drops();
     if (command == "stats") return stats();
     if (command == "version") return version();
@@ -88,8 +90,9 @@ Result<Reply> Commands::run(const json& request, Role role) {
         if (command == "reload") return reload();
         return flush();
     }
-    return fail("unknown command \"" + command.substr(0, 32) +
-                "\" (flows, events, drops, stats, version, health, reload, flush)");
+    return fail(
+        "unknown command \"" + command.substr(0, 32) +
+        "\" (flows, events, stale, tunnels, tunnel, drops, stats, version, health, reload, flush)");
 }
 
 FlowNames Commands::names() const {
@@ -99,6 +102,7 @@ FlowNames Commands::names() const {
     ConfigStatus status = parts_.config.status();
     names.rules = std::move(status.rule_names);
     names.generation = status.generation;
+    names.tunnels = tunnel_registry();
     return names;
 }
 
@@ -144,7 +148,7 @@ Result<Reply> Commands::stale(const json& request) {
         for (const StaleRecord& record : *records)
             append_stale_record_json(reply.text, record, known, now);
     } else {
-        reply.text += line({{"text", stale_table(*records, now)}});
+        reply.text += line({{"text", stale_table(*records, now, tunnel_registry())}});
     }
     reply.text += line({{"end", true}, {"shown", records->size()}});
     return reply;

@@ -8,6 +8,8 @@
 #include "mgmt/event_hub.h"
 #include "mgmt/reload.h"
 #include "mgmt/tbb_pool.h"
+#include "mgmt/tunnel_format.h"
+#include "mgmt/tunnel_watch.h"
 #include "mgmt/worker_client.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -38,6 +40,8 @@ struct Reply {
 ///     {"cmd":"flows","filters":{...},"output":"table|conntrack|json","id":true,"delta_time":true}
 ///     {"cmd":"events","filters":{...},"output":"conntrack|json","timestamp":true,"count":10}
 ///     {"cmd":"stale","output":"table|json"}
+///     {"cmd":"tunnels","output":"table|json","all":true,"ids":"session|hashed"}
+///     {"cmd":"tunnel","id":"43e5","output":"json|text","ids":"session|hashed"}
 ///     {"cmd":"drops"} {"cmd":"stats"} {"cmd":"version"} {"cmd":"health"}
 ///     {"cmd":"reload"} {"cmd":"flush"}                                      (admin)
 ///
@@ -51,6 +55,7 @@ class Commands {
         const ConfigState& config;
         std::function<ReloadOutcome()> reload;
         TbbPool& pool;
+        TunnelWatch* tunnels = nullptr;  ///< null: tunnels are not watched
     };
 
     /// Each holds a copy of the table.
@@ -60,10 +65,18 @@ class Commands {
 
     Result<Reply> run(std::string_view request, Role role);
 
+    /// Null when tunnels are not watched.
+    [[nodiscard]] const TunnelRegistry* tunnel_registry() const noexcept {
+        return parts_.tunnels == nullptr ? nullptr : &parts_.tunnels->registry();
+    }
+
   private:
     Result<Reply> run(const nlohmann::json& request, Role role);
     Result<Reply> flows(const nlohmann::json& request);
     Result<Reply> stale(const nlohmann::json& request);
+    Result<Reply> tunnels(const nlohmann::json& request);
+    Result<Reply> tunnel(const nlohmann::json& request);
+    Result<TunnelView> view_tunnels(const nlohmann::json& request, TunnelIds by_default);
     Result<Reply> events(const nlohmann::json& request);
     [[nodiscard]] Reply drops() const;
     [[nodiscard]] Reply stats() const;

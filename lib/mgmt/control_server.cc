@@ -202,28 +202,47 @@ void ControlServer::check_deadline(Session& session, Instant now) {
         refuse(session, "no complete request within 2 s");
 }
 
-void ControlServer::fan_out() {
-    if (!hub_.listening()) return;
-    const EventHub::Batch batch = hub_.drain();
-    if (batch.events.empty() && batch.lost == 0) return;
+FlowNames ControlServer::names() const {
     FlowNames names;
     for (const WireConfig& wire : appliance_.config.wires)
         names.wires.push_back(wire.name);
     ConfigStatus status = config_.status();
     names.rules = std::move(status.rule_names);
     names.generation = status.generation;
+    names.tunnels = commands_.tunnel_registry();
+    return names;
+}
+
+void ControlServer::fan_out() {
+    if (!hub_.listening()) return;
+    const EventHub::Batch batch = hub_.drain();
+    if (batch.events.empty() && batch.lost == 0) return;
+    deliver(batch.events.size(), batch.lost,
+            [&, known = names()](Subscription& subscription, std::string& out) {
+                subscription.write(out, batch.events, known);
+            });
+}
+
+void ControlServer::tell(const std::vector<TunnelNews>& news) {
+    if (news.empty() || subscribers() == 0) return;
+    deliver(news.size(), 0, [&, known = names()](Subscription& subscription, std::string& out) {
+        subscription.write_tunnels(out, news, known);
+    });
+}
+
+void ControlServer::deliver(size_t count, uint64_t lost,
+                            const std::function<void(Subscription&, std::string& out)>& write) {
     for (Session& session : sessions_) {
         if (!session.subscription || session.closing) continue;
         Subscription& subscription = *session.subscription;
-        subscription.lost += batch.lost;
+        subscription.lost += lost;
         if (session.out.size() - session.sent > kMaxBacklog) {
-            subscription.lost += batch.events.size();
-            counters_.events_lost_subscriber.fetch_add(batch.events.size(),
-                                                       std::memory_order_relaxed);
+            subscription.lost += count;
+            counters_.events_lost_subscriber.fetch_add(count, std::memory_order_relaxed);
             continue;
         }
         subscription.tell_losses(session.out);
-        subscription.write(session.out, batch.events, names);
+        write(subscription, session.out);
         if (subscription.remaining == 0) {
             session.out += "{\"end\":true}\n";
             session.closing = true;

@@ -7,9 +7,11 @@
 #include "mgmt/unix_socket.h"
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ravelin {
 
@@ -38,6 +40,9 @@ class ControlServer {
     /// Serves whatever is ready, at most `timeout` later. Without a subscriber it sleeps until
     /// something comes; with one it looks after the workers' rings every 10 ms.
     void run_once(Duration timeout);
+
+    /// What happened to tunnels, for those who listen.
+    void tell(const std::vector<TunnelNews>& news);
 
     [[nodiscard]] size_t clients() const noexcept { return sessions_.size(); }
     [[nodiscard]] size_t subscribers() const noexcept;
@@ -69,6 +74,10 @@ class ControlServer {
     void send(Session& session, Instant now);
     void check_deadline(Session& session, Instant now);
     void fan_out();
+    /// Gives each subscriber its part of `count` events, `lost` of which nobody has seen.
+    void deliver(size_t count, uint64_t lost,
+                 const std::function<void(Subscription&, std::string& out)>& write);
+    [[nodiscard]] FlowNames names() const;
     [[nodiscard]] bool finished(const Session& session) const;
 
     const Appliance& appliance_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/event_hub.h"
 
+#include "conntrack/connection.h"
 #include "conntrack/record.h"
 #include "mgmt/stale_format.h"
 #include "mgmt/text.h"
+#include "mgmt/tunnel_format.h"
 
 #include <algorithm>
 #include <utility>
@@ -38,6 +40,20 @@ void append_event_json(std::string& out, const FlowEvent& event, const FlowNames
     out.append("}\n");
 }
 
+/// The connection that carries a tunnel, as far as filters ask for it.
+FlowRecord flow_of(const TunnelRecord& tunnel) {
+    FlowRecord flow;
+    flow.source = tunnel.address[0];
+    flow.destination = tunnel.address[1];
+    flow.source_port = tunnel.port[0];
+    flow.destination_port = tunnel.port[1];
+    flow.protocol = tunnel.ip_protocol;
+    flow.family = flow.source.is_ipv4() ? Family::Ipv4 : Family::Ipv6;
+    flow.wire = tunnel.wire;
+    flow.flags = connection_flag::kSeenReply;
+    return flow;
+}
+
 }  // namespace
 
 void Subscription::write(std::string& out, const std::vector<FlowEvent>& events,
@@ -58,6 +74,20 @@ void Subscription::write(std::string& out, const std::vector<FlowEvent>& events,
         } else {
             append_event_json(out, event, names, conntrack.unix_offset);
         }
+    }
+}
+
+void Subscription::write_tunnels(std::string& out, const std::vector<TunnelNews>& news,
+                                 const FlowNames& names) {
+    if (output == FlowOutput::Conntrack) return;
+    for (const TunnelNews& one : news) {
+        if (remaining == 0) return;
+        if (!filter.matches(flow_of(one.record))) continue;
+        --remaining;
+        const uint8_t wire = one.record.wire;
+        append_tunnel_news_json(
+            out, one, wire < names.wires.size() ? names.wires[wire] : std::to_string(wire),
+            conntrack.unix_offset);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "mgmt/conntrack_format.h"
 #include "mgmt/flow_filter.h"
 #include "mgmt/flow_listing.h"
+#include "mgmt/tunnel_story.h"
 
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,10 @@ struct Subscription {
 
     /// Appends the events that it wants, one protocol line each.
     void write(std::string& out, const std::vector<FlowEvent>& events, const FlowNames& names);
+    /// The same of tunnels; conntrack(8) knows none, so that they stand among JSON only. Of the
+    /// filters the ends' are asked, with the client as source.
+    void write_tunnels(std::string& out, const std::vector<TunnelNews>& news,
+                       const FlowNames& names);
     /// Appends how many events were lost, if any: in-band, between the events around the gap.
     void tell_losses(std::string& out);
 };

@@ -11,11 +11,14 @@
 
 namespace ravelin {
 
+class TunnelRegistry;
+
 /// The words behind the numbers of a FlowRecord.
 struct FlowNames {
     std::vector<std::string> wires;
     std::vector<std::string> rules;  ///< of the policy with this generation
     uint16_t generation = 1;
+    const TunnelRegistry* tunnels = nullptr;  ///< of late packets; outlives this
 };
 
 /// "established" for TCP, otherwise unreplied, replied or assured; as in ravelin_conntrack_entries.

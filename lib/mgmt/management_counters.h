@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "mgmt/tunnel_counters.h"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -24,6 +26,7 @@ struct ManagementCounters {
     Count events_lost_subscriber{0};  ///< a subscriber read too slowly
     std::array<Count, kLogLevelCount> log_messages{};
     Count log_suppressed{0};
+    TunnelCounters tunnels;
 
     void count_request(Transport transport, bool ok) {
         Requests& counts = requests[static_cast<size_t>(transport)];

@@ -3,6 +3,9 @@
 
 #include "mgmt/metrics_catalog.h"
 
+#include <cerrno>
+#include <sys/random.h>
+#include <system_error>
 #include <utility>
 
 namespace ravelin {
@@ -19,7 +22,7 @@ Registry make_registry(const MetricSources& sources) {
 }  // namespace
 
 Manager::Manager(const Appliance& appliance, ManagementCounters& counters, Log& log,
-                 std::unique_ptr<TbbPool> pool)
+                 std::unique_ptr<TbbPool> pool, const HashSecret& secret)
     : appliance_{appliance},
       counters_{counters},
       log_{log},
@@ -30,13 +33,18 @@ Manager::Manager(const Appliance& appliance, ManagementCounters& counters, Log& 
       reloader_{
           appliance, config_,
           [&log](const Config& config) { log.configure(config.log.level, config.log.format); }},
-      commands_{{appliance, registry_, config_, [this] { return reload(); }, *pool_}} {}
+      tunnels_{appliance, counters.tunnels, log, secret},
+      commands_{{appliance, registry_, config_, [this] { return reload(); }, *pool_, &tunnels_}} {}
 
 Result<std::unique_ptr<Manager>> Manager::open(const Appliance& appliance,
                                                ManagementCounters& counters, Log& log) {
     auto pool = TbbPool::create(appliance.config.cores.management);
     if (!pool) return tl::unexpected<Error>{pool.error()};
-    std::unique_ptr<Manager> manager{new Manager{appliance, counters, log, std::move(*pool)}};
+    HashSecret secret;
+    if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size()))
+        return fail(std::string{"getrandom: "} + std::system_category().message(errno));
+    std::unique_ptr<Manager> manager{
+        new Manager{appliance, counters, log, std::move(*pool), secret}};
     if (auto started = manager->start(); !started) return tl::unexpected<Error>{started.error()};
     return manager;
 }
@@ -54,6 +62,7 @@ Result<void> Manager::start() {
 
 void Manager::run_once(Duration timeout) {
     control_->run_once(timeout);
+    control_->tell(tunnels_.run_once());
     reloader_.retire();
 }
 

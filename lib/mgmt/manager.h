@@ -10,6 +10,7 @@
 #include "mgmt/log.h"
 #include "mgmt/reload.h"
 #include "mgmt/tbb_pool.h"
+#include "mgmt/tunnel_watch.h"
 
 #include <memory>
 #include <optional>
@@ -39,13 +40,16 @@ class Manager {
     /// What an operator is told at start, one line each.
     [[nodiscard]] std::vector<std::string> describe() const;
 
+    /// Whether the host's clock is right, as far as that is known.
+    void set_synchronised(bool synchronised) noexcept { tunnels_.set_synchronised(synchronised); }
+
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
     /// 0 when HTTP is off.
     [[nodiscard]] uint16_t http_port() const { return http_ ? http_->port() : uint16_t{0}; }
 
   private:
     Manager(const Appliance& appliance, ManagementCounters& counters, Log& log,
-            std::unique_ptr<TbbPool> pool);
+            std::unique_ptr<TbbPool> pool, const HashSecret& secret);
     Result<void> start();
 
     const Appliance& appliance_;
@@ -56,6 +60,7 @@ class Manager {
     Registry registry_;
     MetricsPage metrics_;
     Reloader reloader_;
+    TunnelWatch tunnels_;
     Commands commands_;
     std::optional<ControlServer> control_;
     std::optional<HttpServer> http_;

@@ -113,6 +113,7 @@ void register_metrics(Registry& registry, const MetricSources& sources) {
     register_packet_metrics(registry, sources);
     register_conntrack_metrics(registry, sources);
     register_rule_metrics(registry, sources);
+    register_tunnel_metrics(registry, sources);
     register_worker_metrics(registry, sources);
     register_management_metrics(registry, sources);
     register_process_metrics(registry);

@@ -27,6 +27,7 @@ void register_port_metrics(Registry& registry, const MetricSources& sources);
 void register_packet_metrics(Registry& registry, const MetricSources& sources);
 void register_conntrack_metrics(Registry& registry, const MetricSources& sources);
 void register_rule_metrics(Registry& registry, const MetricSources& sources);
+void register_tunnel_metrics(Registry& registry, const MetricSources& sources);
 void register_worker_metrics(Registry& registry, const MetricSources& sources);
 void register_management_metrics(Registry& registry, const MetricSources& sources);
 void register_process_metrics(Registry& registry);

@@ -34,35 +34,6 @@ std::string upper(std::string text) {
     return text;
 }
 
-const char* because(CloseReason reason) {
-    switch (reason) {
-        case CloseReason::Idle:
-            return "because nothing came for its timeout";
-        case CloseReason::Fin:
-            return "by FIN";
-        case CloseReason::Reset:
-            return "by RST";
-        case CloseReason::Shutdown:
-            return "by SHUTDOWN or ABORT";
-        case CloseReason::Answered:
-            return "because every request was answered";
-        case CloseReason::IcmpError:
-            return "by an ICMP error";
-        case CloseReason::Replaced:
-            return "because its addresses and ports were taken for a new one";
-        case CloseReason::Operator:
-            return "by an operator's flush";
-        case CloseReason::Exit:
-            return "by an exit notice inside the tunnel";
-        case CloseReason::Moved:
-            return "because the client goes on from another address or port";
-        case CloseReason::None:
-        case CloseReason::Count:
-            break;
-    }
-    return "in an unknown way";
-}
-
 /// " from its opener"; nothing where the reason says it all.
 std::string whose(const StaleInfo& info) {
     if (info.reason == CloseReason::Answered || info.reason == CloseReason::Replaced ||
@@ -102,11 +73,23 @@ std::string how_sure(const FlowRecord& flow, Certainty certainty) {
 
 }  // namespace
 
-std::string explain_stale(const FlowRecord& flow, const StaleInfo& info, Instant at) {
-    return "late packet of a " + upper(flow_protocol(flow)) + " connection opened from " +
-           side(flow) + " by " + flow_source(flow) + " to " + flow_destination(flow) + ", ended " +
-           ago(at - info.ended) + " ago after " + short_duration(flow.age) + " " +
-           because(info.reason) + whose(info) + "; " + how_sure(flow, info.certainty);
+std::string explain_stale(const FlowRecord& flow, const StaleInfo& info, Instant at,
+                          const TunnelRegistry* tunnels, TunnelIds ids) {
+    const TunnelStory* story =
+        tunnels == nullptr || info.tunnel == 0 ? nullptr : tunnels->of_record(info.tunnel);
+    const std::string ends = "opened from " + std::string{side(flow)} + " by " + flow_source(flow) +
+                             " to " + flow_destination(flow) +
+                             (story == nullptr ? ", ended " : ", closed ") + ago(at - info.ended) +
+                             " ago after " + short_duration(flow.age) + " ";
+    const std::string how =
+        story != nullptr && story->good_bye && info.reason == CloseReason::Exit
+            ? std::string{"by an exit notice from the "} + keyword(*story->good_bye)
+            : std::string{close_reason_words(info.reason)} + whose(info);
+    return (story == nullptr
+                ? "late packet of a " + upper(flow_protocol(flow)) + " connection "
+                : "late packet of " + std::string{protocol_name(story->record.protocol)} +
+                      " session " + tunnels->id(*story, ids) + ", ") +
+           ends + how + "; " + how_sure(flow, info.certainty);
 }
 
 void append_stale_json(std::string& out, const FlowRecord& flow, const StaleInfo& info, Instant at,
@@ -121,7 +104,8 @@ void append_stale_json(std::string& out, const FlowRecord& flow, const StaleInfo
     out.append(",\"close_reason\":\"").append(keyword(info.reason));
     out.append("\",\"closed_by\":\"").append(keyword(info.closed_by));
     out.append("\",\"certainty\":\"").append(keyword(info.certainty));
-    out.append("\",\"explanation\":\"").append(explain_stale(flow, info, at));
+    out.append("\",\"explanation\":\"")
+        .append(explain_stale(flow, info, at, names.tunnels, TunnelIds::Hashed));
     out.append("\",\"opened_from\":\"").append(side(flow));
     out.append("\",\"protocol\":\"").append(flow_protocol(flow));
     out.append("\",\"source\":\"").append(flow_source(flow));
@@ -142,13 +126,14 @@ void append_stale_record_json(std::string& out, const StaleRecord& record, const
     out.append("}\n");
 }
 
-std::string stale_table(const std::vector<StaleRecord>& records, Instant now) {
+std::string stale_table(const std::vector<StaleRecord>& records, Instant now,
+                        const TunnelRegistry* tunnels) {
     using Row = std::array<std::string, 4>;
     std::vector<Row> rows{{"LAST", "PACKETS", "DROPPED FOR", "EXPLANATION"}};
     for (const StaleRecord& record : records)
         rows.push_back({short_duration(std::max(Duration{0}, now - record.last)),
                         std::to_string(record.info.packets), std::string{keyword(record.info.drop)},
-                        explain_stale(record.flow, record.info, now)});
+                        explain_stale(record.flow, record.info, now, tunnels)});
     std::array<size_t, 3> width{};
     for (const Row& row : rows)
         for (size_t i = 0; i < width.size(); ++i)

@@ -22,10 +22,9 @@ std::string step_words(Side side, Duration step) {
 TunnelRegistry::Server& TunnelRegistry::server_of(const TunnelRecord& record) {
     const ServerKey key = server_key(record);
     if (!servers_.contains(key) && servers_.size() >= kMostServers) {
-        const auto oldest =
-            std::min_element(servers_.begin(), servers_.end(), [](const auto& a, const auto& b) {
-                return a.second.last < b.second.last;
-            });
+        const auto oldest = std::min_element(
+            servers_.begin(), servers_.end(),
+            [](const auto& a, const auto& b) { return a.second.last < b.second.last; });
         servers_.erase(oldest);
     }
     return servers_[key];
@@ -86,8 +85,8 @@ void TunnelRegistry::judge_client_clock(TunnelStory& story, Instant at) {
     const bool suspect = relative.beyond(kClockLimit);
     if (suspect == client.clock_suspect) return;
     client.clock_suspect = suspect;
-    std::string sentence = "relative to the server's, the client's clock is " +
-                           clock_words(relative);
+    std::string sentence =
+        "relative to the server's, the client's clock is " + clock_words(relative);
     if (!suspect) sentence += ": right again";
     story.tell(at, "clock_offset", sentence);
     TunnelNews& news = add_news(story, at, "clock_offset", std::move(sentence));

@@ -37,7 +37,7 @@ struct TunnelCounters {
     By<Count, kTunnelEventKindCount> events{};
     Count unregistered{0};  ///< tunnels for which there was no room
     By<Count, 2> clock_steps{};
-    By<Count, 2> clock_suspects{};  ///< peers whose clocks are off (gauge)
+    By<Count, 2> clock_suspects{};      ///< peers whose clocks are off (gauge)
     std::atomic<double> clock_low{0};   ///< of the servers: the lowest offset, seconds (gauge)
     std::atomic<double> clock_high{0};  ///< likewise the highest
     Count news_lost{0};                 ///< messages that nobody took in time

@@ -99,8 +99,8 @@ void TunnelRegistry::note_established(TunnelStory& story, const TunnelEvent& eve
     const Duration took = event.at - event.tunnel.started;
     const double seconds = std::chrono::duration<double>(took).count();
     const auto& bounds = TunnelCounters::kHandshakeBounds;
-    const auto bucket = static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) -
-                                            bounds.begin());
+    const auto bucket = static_cast<size_t>(
+        std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin());
     const auto vpn = static_cast<size_t>(event.tunnel.protocol);
     TunnelCounters::add(counters_.handshake_time[vpn][bucket]);
     TunnelCounters::add(counters_.handshake_nanoseconds[vpn],
@@ -209,8 +209,7 @@ void TunnelRegistry::resolve_pickups() {
                 other.record.peer_id != fresh->record.peer_id ||
                 endpoint(other.record, Side::Client) == endpoint(fresh->record, Side::Client))
                 continue;
-            const Duration window =
-                std::max(kMoveWindow, 3 * other.keepalive(Side::Client));
+            const Duration window = std::max(kMoveWindow, 3 * other.keepalive(Side::Client));
             const Duration gap = fresh->record.started - other.last_seen(Side::Client);
             if (gap < -1s || gap > window) continue;
             unique = found == nullptr;

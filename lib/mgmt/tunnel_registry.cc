@@ -68,7 +68,8 @@ void TunnelRegistry::feed(const TunnelEvent& event) {
     TunnelStory* story = story_of(event);
     if (story == nullptr) return;
     if (story->record.id != event.tunnel.id) {
-        // An earlier worker's view of a client that has moved: only its end and what is late for it.
+        // An earlier worker's view of a client that has moved: only its end and what is late for
+        // it.
         if (event.kind == TunnelEventKind::Late || event.kind == TunnelEventKind::Ended)
             tell(*story, event, event_words(event) + " (where the client was before)");
         return;
@@ -94,12 +95,12 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
             return fresh;
         }
         // A worker's slot is used again.
-        const bool other = begins(event.kind) &&
-                           (known->ended || known->record.started != record.started);
+        const bool other =
+            begins(event.kind) && (known->ended || known->record.started != record.started);
         if (!other) return known;
     }
-    const auto same = by_session_.find({endpoint(record, Side::Server), record.protocol,
-                                        record.session[0]});
+    const auto same =
+        by_session_.find({endpoint(record, Side::Server), record.protocol, record.session[0]});
     if (record.session[0] != 0 && same != by_session_.end()) {
         TunnelStory* known = mutable_story(same->second);
         if (known->records.size() == kMostRecords) {
@@ -159,7 +160,8 @@ void TunnelRegistry::take_record(TunnelStory& story, const TunnelRecord& record,
     const TunnelRecord known = story.record;
     story.record = record;
     story.figures = std::max(story.figures, at);
-    story.confirmed |= record.stage != TunnelStage::Candidate && record.stage != TunnelStage::Closed;
+    story.confirmed |=
+        record.stage != TunnelStage::Candidate && record.stage != TunnelStage::Closed;
     if (!record.picked_up || known.picked_up) return;
     // Another worker took it up in mid-stream: what that one couldn't see is known from before.
     story.record.picked_up = false;
@@ -240,8 +242,7 @@ void TunnelRegistry::recount(TunnelStory& story) {
     if (!story.ended) stage = story.record.stage;
     if (stage != story.counted) {
         if (story.counted) {
-            TunnelCounters::take(
-                counters_.tunnels[protocol][static_cast<size_t>(*story.counted)]);
+            TunnelCounters::take(counters_.tunnels[protocol][static_cast<size_t>(*story.counted)]);
             if (*story.counted != TunnelStage::Candidate) --confirmed_;
         }
         if (stage) {

@@ -17,6 +17,10 @@
 
 namespace ravelin {
 
+/// What a tunnel is called: as its client calls the session, for people, so that it can be found in
+/// the peers' logs; or hashed with a secret of this run, for exports (vpn.md F).
+enum class TunnelIds : uint8_t { Session, Hashed };
+
 /// All tunnels that management knows, live and lately ended, from what workers tell.
 ///
 /// It has no clock: each event has its time, and advance() says how late it is. A worker's tunnel
@@ -25,9 +29,9 @@ namespace ravelin {
 /// soon as fresh figures of the old one (wants_figures(), update()) and the fate of the new
 /// handshake are known.
 ///
-/// Bounded: kMostTunnels confirmed tunnels that live, kMostUnconfirmed that nobody answered yet (the
-/// oldest goes, so that a flood of handshakes can't hide what is established), kMostEnded that have
-/// ended, kMostServers. One thread, but for the counters.
+/// Bounded: kMostTunnels confirmed tunnels that live, kMostUnconfirmed that nobody answered yet
+/// (the oldest goes, so that a flood of handshakes can't hide what is established), kMostEnded that
+/// have ended, kMostServers. One thread, but for the counters.
 class TunnelRegistry {
   public:
     static constexpr size_t kMostTunnels = 8192;
@@ -67,8 +71,10 @@ class TunnelRegistry {
     [[nodiscard]] const TunnelStory* story(uint32_t key) const;
     /// Live ones first, the oldest first; ended ones after them, the last first.
     [[nodiscard]] std::vector<const TunnelStory*> list() const;
-    /// Hashed with a secret of this run, so that exports don't tell who is who (vpn.md F).
     [[nodiscard]] std::string export_id(const TunnelStory& story) const;
+    [[nodiscard]] std::string id(const TunnelStory& story, TunnelIds ids) const {
+        return ids == TunnelIds::Session ? story.session_id() : export_id(story);
+    }
     [[nodiscard]] const PeerClock* server_clock(const TunnelStory& story) const;
     /// Returns of this tunnel's client within the last ten minutes.
     [[nodiscard]] uint32_t flap_score(const TunnelStory& story, Instant now) const;
@@ -174,7 +180,7 @@ class TunnelRegistry {
     std::map<std::pair<uint32_t, uint32_t>, Rivalry> rivalries_;
     std::deque<std::pair<Instant, ClientKey>> alive_returns_;  ///< the last out of working tunnels
     std::vector<Trial> trials_;
-    std::vector<uint32_t> pickups_;  ///< taken up in mid-stream: may be another one's go-on
+    std::vector<uint32_t> pickups_;     ///< taken up in mid-stream: may be another one's go-on
     std::deque<uint32_t> unconfirmed_;  ///< oldest first; some are gone or confirmed by now
     std::deque<uint32_t> ended_;        ///< confirmed ones that have ended, oldest first
     std::deque<TunnelNews> news_;

@@ -39,7 +39,7 @@ struct TunnelStory {
     std::vector<uint64_t> records;  ///< worker's tunnels that it was and is
     TunnelRecord record;            ///< newest
     Instant figures{};              ///< when `record` was true
-    bool confirmed = false;  ///< the server side has answered in kind, at some time
+    bool confirmed = false;         ///< the server side has answered in kind, at some time
     bool ended = false;
     Instant ended_at{};
     CloseReason close_reason = CloseReason::None;
@@ -100,7 +100,8 @@ struct TunnelNews {
     Instant at{};
     uint32_t story = 0;
     std::string id;  ///< for exports: hashed
-    std::string_view kind;  ///< keyword(TunnelEventKind), or verdict, flap, clock_offset, clock_step
+    std::string_view
+        kind;  ///< keyword(TunnelEventKind), or verdict, flap, clock_offset, clock_step
     bool warning = false;
     bool log = false;
     std::optional<TunnelVerdict> verdict;

@@ -36,8 +36,8 @@ Fit fit(const TunnelStory& old, Instant at) {
     evidence.at = at;
     evidence.last_seen = old.record.last_seen;
     evidence.keepalive = old.record.keepalive;
-    const bool gone = old.good_bye || old.ended ||
-                      old.port_unreachable[kClient] > old.last_seen(Side::Client);
+    const bool gone =
+        old.good_bye || old.ended || old.port_unreachable[kClient] > old.last_seen(Side::Client);
     if (!gone && !evidence.client_silent() && evidence.server_silent()) return Fit::ServerSilent;
     if (gone) return Fit::Over;
     return evidence.client_silent() ? Fit::ClientSilent : Fit::BothAlive;
@@ -127,8 +127,7 @@ void TunnelRegistry::choose(Trial& trial, TunnelStory& old) {
     const bool alive = !trial.same_ports && fit(old, trial.at) == Fit::BothAlive;
     if (alive) {
         trial.doubtful = true;
-        trial.deadline =
-            trial.at + std::max(kDoubt, silence_limit(evidence.keepalive[kClient]));
+        trial.deadline = trial.at + std::max(kDoubt, silence_limit(evidence.keepalive[kClient]));
     } else if (TunnelStory* fresh = mutable_story(trial.fresh); fresh != nullptr) {
         fresh->lineage = old.lineage;
     }
@@ -172,8 +171,8 @@ void TunnelRegistry::count_witnesses(Trial& trial, const TunnelStory& old) const
             continue;
         // One that began later only proves that handshakes are answered.
         if (other.record.established > silent_since + 1s) continue;
-        const Duration reach = tolerance(std::max(old.keepalive(Side::Server),
-                                                  other.keepalive(Side::Server)));
+        const Duration reach =
+            tolerance(std::max(old.keepalive(Side::Server), other.keepalive(Side::Server)));
         const Duration after = other.last_seen(Side::Server) - silent_since;
         if (after > reach)
             ++e.alive;
@@ -202,9 +201,8 @@ void TunnelRegistry::look_for_rival(Trial& trial, const TunnelStory& old) {
     if (rival == nullptr) return;
     e.rival = endpoint_text(endpoint(rival->record, Side::Client));
 
-    std::erase_if(rivalries_, [&](const auto& entry) {
-        return trial.at - entry.second.last > kRivalry;
-    });
+    std::erase_if(rivalries_,
+                  [&](const auto& entry) { return trial.at - entry.second.last > kRivalry; });
     const auto pair = std::minmax(old.lineage, rival->lineage);
     if (!rivalries_.contains(pair) && rivalries_.size() >= kMostRivals) return;
     // On a busy server some session always begins just then; the same two in turn is no chance.
@@ -270,8 +268,8 @@ void TunnelRegistry::pronounce(Trial& trial, TunnelStory& fresh, TunnelStory& ol
     fresh.verdict = judgement.verdict;
     const TunnelVerdictInfo& info = kTunnelVerdicts[static_cast<size_t>(judgement.verdict)];
     fresh.verdict_text = std::string{info.meaning} + ": " + judgement.sentence;
-    const std::string sentence = "its client had another tunnel until now and came back because " +
-                                 fresh.verdict_text;
+    const std::string sentence =
+        "its client had another tunnel until now and came back because " + fresh.verdict_text;
     old.tell(trial.at, "verdict", "its client began another tunnel: " + fresh.verdict_text);
     fresh.tell(trial.at, "verdict", sentence);
     TunnelCounters::add(counters_.resets[static_cast<size_t>(judgement.verdict)]);
@@ -302,11 +300,10 @@ void TunnelRegistry::score(TunnelStory& fresh, const TunnelJudgement& judgement,
     if (!flaps || std::exchange(client.alerted, true)) return;
     TunnelCounters::add(counters_.flaps);
     const Duration span = client.resets.back() - client.resets.front();
-    std::string sentence =
-        "the client came back " + std::to_string(client.resets.size()) +
-        " times within ten minutes, about every " +
-        seconds_text(span / static_cast<int64_t>(client.resets.size() - 1)) +
-        "; the last time because " + fresh.verdict_text;
+    std::string sentence = "the client came back " + std::to_string(client.resets.size()) +
+                           " times within ten minutes, about every " +
+                           seconds_text(span / static_cast<int64_t>(client.resets.size() - 1)) +
+                           "; the last time because " + fresh.verdict_text;
     fresh.tell(at, "flap", sentence);
     TunnelNews& news = add_news(fresh, at, "flap", std::move(sentence));
     news.verdict = judgement.verdict;

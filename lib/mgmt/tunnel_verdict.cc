@@ -38,11 +38,10 @@ std::string one_way(const ResetEvidence& e) {
                        ", while the client was heard until " +
                        seconds_text(e.silence(Side::Client)) + " before it came back";
     const Duration restart = e.silence(Side::Server) - kConnectRetry;
-    if (restart >= 2s)
-        text += " (its ping-restart is at most " + seconds_text(restart) + ")";
+    if (restart >= 2s) text += " (its ping-restart is at most " + seconds_text(restart) + ")";
     if (e.since_renegotiation > 0s && e.since_renegotiation <= kRenegotiationShadow)
-        text += "; the silence began " + seconds_text(e.since_renegotiation) +
-                " after a renegotiation";
+        text +=
+            "; the silence began " + seconds_text(e.since_renegotiation) + " after a renegotiation";
     return text;
 }
 
@@ -82,8 +81,10 @@ TunnelJudgement server_silent(const ResetEvidence& e) {
         return {TunnelVerdict::DuplicateIdentity,
                 e.client + " and " + e.rival + " displace each other, " +
                     std::to_string(e.alternations) + " times so far, about every " +
-                    seconds_text(e.period) + ": each falls silent when the other one's session "
-                    "begins; " + one_way(e)};
+                    seconds_text(e.period) +
+                    ": each falls silent when the other one's session "
+                    "begins; " +
+                    one_way(e)};
     std::string text = one_way(e) + "; " + others(e);
     if (!e.answered) text += "; the new handshake is not answered either";
     if (!e.rival.empty())
@@ -93,10 +94,10 @@ TunnelJudgement server_silent(const ResetEvidence& e) {
 }
 
 TunnelJudgement both_alive(const ResetEvidence& e) {
-    const std::string alive = "both sides were heard until " +
-                              seconds_text(std::max(e.silence(Side::Client),
-                                                    e.silence(Side::Server))) +
-                              " before the client came back";
+    const std::string alive =
+        "both sides were heard until " +
+        seconds_text(std::max(e.silence(Side::Client), e.silence(Side::Server))) +
+        " before the client came back";
     if (e.answers_old)
         return {TunnelVerdict::NatBeyond,
                 "the server went on answering to an address that the client had left; " + alive};

@@ -41,8 +41,8 @@ extern const std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTunnelVerdicts;
 
 /// What was seen of a tunnel until its client began another one. Arrays are by Side.
 struct ResetEvidence {
-    Instant at{};                      ///< of the new handshake's first packet
-    std::array<Instant, 2> last_seen{};  ///< of the old tunnel; Instant{}: never
+    Instant at{};                         ///< of the new handshake's first packet
+    std::array<Instant, 2> last_seen{};   ///< of the old tunnel; Instant{}: never
     std::array<Duration, 2> keepalive{};  ///< zero: unknown
     std::array<bool, 2> good_bye{};       ///< has said that it ends or restarts
     bool flushed = false;                 ///< an operator ended the connection here

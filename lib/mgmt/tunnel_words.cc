@@ -27,7 +27,8 @@ std::string failed_words(const TunnelEvent& event) {
 std::string renegotiating_words(const TunnelEvent& event) {
     std::string text = the(event.from) + " begins another key";
     const TunnelRecord& tunnel = event.tunnel;
-    if (tunnel.protocol == VpnProtocol::OpenVpn) text += " (key id " + std::to_string(event.value) + ")";
+    if (tunnel.protocol == VpnProtocol::OpenVpn)
+        text += " (key id " + std::to_string(event.value) + ")";
     if (tunnel.renegotiation_interval > 0s)
         text += ", " + seconds_text(tunnel.renegotiation_interval) + " after the last one";
     return text;
@@ -51,8 +52,7 @@ std::string icmp_words(const TunnelEvent& event) {
 std::string late_words(const TunnelEvent& event) {
     const auto reason = static_cast<DropReason>(
         event.value < kDropReasonCount ? event.value : static_cast<uint64_t>(DropReason::None));
-    std::string text =
-        "a packet of " + the(event.from) + " came after its connection's end";
+    std::string text = "a packet of " + the(event.from) + " came after its connection's end";
     if (reason != DropReason::None)
         text += " and was dropped (" + std::string{keyword(reason)} + ")";
     return text;
@@ -125,6 +125,10 @@ std::string_view close_reason_words(CloseReason reason) noexcept {
             return "because its addresses and ports were taken for a new one";
         case CloseReason::Operator:
             return "by an operator's flush";
+        case CloseReason::Exit:
+            return "by an exit notice inside the tunnel";
+        case CloseReason::Moved:
+            return "because the client goes on from another address or port";
         case CloseReason::None:
         case CloseReason::Count:
             break;
@@ -157,8 +161,8 @@ std::string event_words(const TunnelEvent& event) {
             return the(event.from) + " shows its clock: Unix time " + std::to_string(event.value);
         case TunnelEventKind::Silent:
             return "nothing from " + the(event.from) + " for " +
-                   seconds_text(nanoseconds(event.value)) + ", while " +
-                   the(opposite(event.from)) + " goes on";
+                   seconds_text(nanoseconds(event.value)) + ", while " + the(opposite(event.from)) +
+                   " goes on";
         case TunnelEventKind::Heard:
             return the(event.from) + " is heard again after " +
                    seconds_text(nanoseconds(event.value)) + " of silence";

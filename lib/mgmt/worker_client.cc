@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <thread>
 
 namespace ravelin {
@@ -51,47 +52,46 @@ Result<void> WorkerClient::run(std::unique_ptr<Errand>& errand, size_t worker) {
     return asked;
 }
 
-Result<std::vector<FlowRecord>> WorkerClient::dump() {
-    std::vector<FlowRecord> all;
-    uint64_t expected = 0;
-    for (const WorkerHandle& worker : appliance_.workers)
-        expected += worker.link->counters.entries.value();
+template <class Record>
+Result<std::vector<Record>> WorkerClient::collect(Request::Kind kind,
+                                                  std::vector<Record> Errand::*slice,
+                                                  std::span<Record> Request::*out,
+                                                  uint64_t expected) {
+    std::vector<Record> all;
     all.reserve(expected + expected / 16);
-
     for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
         auto errand = std::make_unique<Errand>();
-        errand->slice.resize(kSlice);
-        errand->request.kind = Request::Kind::Dump;
-        errand->request.out = errand->slice;
+        std::vector<Record>& records = (*errand).*slice;
+        records.resize(kSlice);
+        errand->request.kind = kind;
+        errand->request.*out = records;
         do {
             errand->request.written = 0;
             if (auto asked = run(errand, worker); !asked)
                 return tl::unexpected<Error>{asked.error()};
-            all.insert(all.end(), errand->slice.begin(),
-                       errand->slice.begin() + errand->request.written);
+            all.insert(all.end(), records.begin(), records.begin() + errand->request.written);
         } while (!errand->request.at_end);
     }
     return all;
 }
 
+Result<std::vector<FlowRecord>> WorkerClient::dump() {
+    uint64_t expected = 0;
+    for (const WorkerHandle& worker : appliance_.workers)
+        expected += worker.link->counters.entries.value();
+    return collect(Request::Kind::Dump, &Errand::slice, &Request::out, expected);
+}
+
 Result<std::vector<StaleRecord>> WorkerClient::stale() {
-    std::vector<StaleRecord> all;
-    for (size_t worker = 0; worker < appliance_.workers.size(); ++worker) {
-        auto errand = std::make_unique<Errand>();
-        errand->stale.resize(kSlice);
-        errand->request.kind = Request::Kind::Stale;
-        errand->request.stale = errand->stale;
-        do {
-            errand->request.written = 0;
-            if (auto asked = run(errand, worker); !asked)
-                return tl::unexpected<Error>{asked.error()};
-            all.insert(all.end(), errand->stale.begin(),
-                       errand->stale.begin() + errand->request.written);
-        } while (!errand->request.at_end);
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const auto& a, const auto& b) { return a.last > b.last; });
+    auto all = collect(Request::Kind::Stale, &Errand::stale, &Request::stale);
+    if (all)
+        std::stable_sort(all->begin(), all->end(),
+                         [](const auto& a, const auto& b) { return a.last > b.last; });
     return all;
+}
+
+Result<std::vector<TunnelRecord>> WorkerClient::tunnels() {
+    return collect(Request::Kind::Tunnels, &Errand::tunnels, &Request::tunnels);
 }
 
 Result<void> WorkerClient::ask_all(Request::Kind kind) {

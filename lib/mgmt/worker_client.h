@@ -28,6 +28,9 @@ class WorkerClient {
     /// All that workers have written up about late packets; the last one first.
     Result<std::vector<StaleRecord>> stale();
 
+    /// All tunnels that workers know now.
+    Result<std::vector<TunnelRecord>> tunnels();
+
     /// Ends every connection of every worker.
     Result<void> flush();
 
@@ -39,8 +42,13 @@ class WorkerClient {
         Request request;
         std::vector<FlowRecord> slice;
         std::vector<StaleRecord> stale;
+        std::vector<TunnelRecord> tunnels;
     };
 
+    /// Every record of one kind that workers have: each worker is asked until it is at its end.
+    template <class Record>
+    Result<std::vector<Record>> collect(Request::Kind kind, std::vector<Record> Errand::*slice,
+                                        std::span<Record> Request::*out, uint64_t expected = 0);
     Result<void> ask(Errand& errand, size_t worker);
     Result<void> ask_all(Request::Kind kind);
     /// Lets go of abandoned errands that have been answered since.

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/tunnel_watch.h"
+
+#include "mgmt/tunnel_format.h"
+
+#include <algorithm>
+
+namespace ravelin {
+
+TunnelWatch::TunnelWatch(const Appliance& appliance, TunnelCounters& counters, Log& log,
+                         const HashSecret& secret)
+    : appliance_{appliance}, log_{log}, registry_{counters, secret}, workers_{appliance} {}
+
+void TunnelWatch::drain() {
+    events_.clear();
+    for (const WorkerHandle& worker : appliance_.workers) {
+        const size_t before = events_.size();
+        const uint32_t waiting = std::min(worker.link->tunnel_events.size(), kMostEvents);
+        events_.resize(before + waiting);
+        events_.resize(before + worker.link->tunnel_events.pop(events_.data() + before, waiting));
+    }
+    std::stable_sort(events_.begin(), events_.end(),
+                     [](const TunnelEvent& a, const TunnelEvent& b) { return a.at < b.at; });
+    for (const TunnelEvent& event : events_)
+        registry_.feed(event);
+}
+
+std::vector<TunnelNews> TunnelWatch::run_once() {
+    registry_.set_wall(appliance_.unix_offset(), synchronised_);
+    drain();
+    const Instant now = appliance_.now();
+    if (registry_.wants_figures(now) && now >= next_figures_) {
+        next_figures_ = now + kFiguresPace;
+        if (const auto fresh = refresh(); !fresh) {
+            next_figures_ = now + kAfterFailure;
+            log_.warning("tunnel", fresh.error().message);
+        }
+    }
+    registry_.advance(now);
+    std::vector<TunnelNews> news = registry_.take_news();
+    for (const TunnelNews& one : news) {
+        if (!one.log) continue;
+        if (one.warning)
+            log_.warning("tunnel", tunnel_news_line(one));
+        else
+            log_.info("tunnel", tunnel_news_line(one));
+    }
+    return news;
+}
+
+Result<void> TunnelWatch::refresh() {
+    // What a worker says afterwards is at least as new as this.
+    const Instant now = appliance_.now();
+    const auto records = workers_.tunnels();
+    if (!records) return tl::unexpected<Error>{records.error()};
+    registry_.update(*records, now);
+    return {};
+}
+
+}  // namespace ravelin

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/result.h"
+#include "mgmt/appliance.h"
+#include "mgmt/log.h"
+#include "mgmt/tunnel_registry.h"
+#include "mgmt/worker_client.h"
+
+#include <vector>
+
+namespace ravelin {
+
+/// Feeds the registry from the workers: takes their events also when nobody listens, asks them for
+/// figures when a verdict needs some, and writes verdicts to the log.
+class TunnelWatch {
+  public:
+    /// Events that one call takes from each worker at most.
+    static constexpr uint32_t kMostEvents = 1024;
+    static constexpr Duration kFiguresPace = 200ms;
+    /// After a worker didn't answer it is left alone for so long.
+    static constexpr Duration kAfterFailure = 10s;
+
+    TunnelWatch(const Appliance& appliance, TunnelCounters& counters, Log& log,
+                const HashSecret& secret);
+
+    /// Whether our own wall clock is right; until somebody says so it counts as not known.
+    void set_synchronised(bool synchronised) noexcept { synchronised_ = synchronised; }
+
+    /// Takes what waits; returns what is to be told.
+    [[nodiscard]] std::vector<TunnelNews> run_once();
+
+    /// Brings the registry's figures up to date, for somebody who wants to see them.
+    Result<void> refresh();
+
+    [[nodiscard]] const TunnelRegistry& registry() const noexcept { return registry_; }
+
+  private:
+    void drain();
+
+    const Appliance& appliance_;
+    Log& log_;
+    TunnelRegistry registry_;
+    WorkerClient workers_;
+    std::vector<TunnelEvent> events_;
+    Instant next_figures_{};
+    bool synchronised_ = false;
+};
+
+}  // namespace ravelin
