@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "mgmt/tunnel_counters.h"
+#include "mgmt/tunnel_tally.h"
 
 #include <array>
 #include <atomic>
@@ -26,7 +26,7 @@ struct ManagementCounters {
     Count events_lost_subscriber{0};  ///< a subscriber read too slowly
     std::array<Count, kLogLevelCount> log_messages{};
     Count log_suppressed{0};
-    TunnelCounters tunnels;
+    TunnelTally tunnels;
 
     void count_request(Transport transport, bool ok) {
         Requests& counts = requests[static_cast<size_t>(transport)];

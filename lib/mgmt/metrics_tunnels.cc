@@ -8,7 +8,7 @@ namespace ravelin {
 namespace {
 
 using Samples = std::vector<Sample>;
-using Counts = TunnelCounters;
+using Counts = TunnelTally;
 
 double value(const Counts::Count& count) {
     return static_cast<double>(count.load(std::memory_order_relaxed));

@@ -49,7 +49,7 @@ void TunnelRegistry::note_clock(TunnelStory& story, const TunnelEvent& event) {
          std::string{"the "} + keyword(event.from) + "'s clock is " + clock_words(offset) +
              (synchronised_ ? "" : " of this appliance's, which is not known to be right itself"));
     if (step) {
-        TunnelCounters::add(counters_.clock_steps[static_cast<size_t>(event.from)]);
+        TunnelTally::add(counters_.clock_steps[static_cast<size_t>(event.from)]);
         const std::string sentence = step_words(event.from, *step);
         story.tell(event.at, "clock_step", sentence);
         TunnelNews& news = add_news(story, event.at, "clock_step", sentence);

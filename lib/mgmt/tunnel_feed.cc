@@ -31,7 +31,7 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
             return note_started(story, event);
         case TunnelEventKind::Retried:
             story.retries = static_cast<uint32_t>(event.value);
-            TunnelCounters::add(counters_.retries[vpn]);
+            TunnelTally::add(counters_.retries[vpn]);
             if (event.value >= kEnoughRetries) answer_trials(story, false);
             break;
         case TunnelEventKind::Answered:
@@ -45,12 +45,12 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
             if (pickups_.size() < kMostTrials) pickups_.push_back(story.key);
             break;
         case TunnelEventKind::Failed:
-            TunnelCounters::add(counters_.failures[vpn][static_cast<size_t>(
+            TunnelTally::add(counters_.failures[vpn][static_cast<size_t>(
                 event.value == 0 ? TunnelStage::Candidate : TunnelStage::Handshake)]);
             if (event.value == 0) answer_trials(story, false);
             break;
         case TunnelEventKind::Renegotiating:
-            TunnelCounters::add(counters_.renegotiations[vpn][side]);
+            TunnelTally::add(counters_.renegotiations[vpn][side]);
             story.renegotiated = event.at;
             break;
         case TunnelEventKind::Clock:
@@ -89,7 +89,7 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
 }
 
 void TunnelRegistry::note_started(TunnelStory& story, const TunnelEvent& event) {
-    TunnelCounters::add(counters_.handshakes[static_cast<size_t>(event.tunnel.protocol)]);
+    TunnelTally::add(counters_.handshakes[static_cast<size_t>(event.tunnel.protocol)]);
     tell(story, event, event_words(event));
     if (event.kind == TunnelEventKind::Started) begin_trial(story, 0, event.at);
 }
@@ -98,13 +98,13 @@ void TunnelRegistry::note_established(TunnelStory& story, const TunnelEvent& eve
     if (story.record.established == Instant{}) story.record.established = event.at;
     const Duration took = event.at - event.tunnel.started;
     const double seconds = std::chrono::duration<double>(took).count();
-    const auto& bounds = TunnelCounters::kHandshakeBounds;
+    const auto& bounds = TunnelTally::kHandshakeBounds;
     const auto bucket = static_cast<size_t>(
         std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin());
     const auto vpn = static_cast<size_t>(event.tunnel.protocol);
-    TunnelCounters::add(counters_.handshake_time[vpn][bucket]);
-    TunnelCounters::add(counters_.handshake_nanoseconds[vpn],
-                        static_cast<uint64_t>(std::max(Duration{0}, took).count()));
+    TunnelTally::add(counters_.handshake_time[vpn][bucket]);
+    TunnelTally::add(counters_.handshake_nanoseconds[vpn],
+                     static_cast<uint64_t>(std::max(Duration{0}, took).count()));
     answer_trials(story, true);
 }
 
@@ -112,7 +112,7 @@ void TunnelRegistry::note_moved(TunnelStory& story, const TunnelEvent& event) {
     ++story.moves;
     story.moved_from.push_back({event.at, {event.address, event.port}});
     if (story.moved_from.size() > TunnelStory::kOldEndpoints) story.moved_from.pop_front();
-    TunnelCounters::add(counters_.moves[static_cast<size_t>(event.tunnel.protocol)]);
+    TunnelTally::add(counters_.moves[static_cast<size_t>(event.tunnel.protocol)]);
     tell(story, event, event_words(event));
 }
 

@@ -35,7 +35,7 @@ bool begins(TunnelEventKind kind) {
 
 }  // namespace
 
-TunnelRegistry::TunnelRegistry(TunnelCounters& counters, const HashSecret& secret)
+TunnelRegistry::TunnelRegistry(TunnelTally& counters, const HashSecret& secret)
     : counters_{counters}, hash_{secret} {}
 
 TunnelRegistry::ServerKey TunnelRegistry::server_key(const TunnelRecord& record) {
@@ -64,7 +64,7 @@ const TunnelStory* TunnelRegistry::of_record(uint64_t id) const {
 void TunnelRegistry::feed(const TunnelEvent& event) {
     if (event.kind >= TunnelEventKind::Count || event.tunnel.protocol >= VpnProtocol::Count) return;
     now_ = std::max(now_, event.at);
-    TunnelCounters::add(counters_.events[static_cast<size_t>(event.kind)]);
+    TunnelTally::add(counters_.events[static_cast<size_t>(event.kind)]);
     TunnelStory* story = story_of(event);
     if (story == nullptr) return;
     if (story->record.id != event.tunnel.id) {
@@ -125,7 +125,7 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
 
 TunnelStory* TunnelRegistry::create(const TunnelRecord& record, Instant at) {
     if (record.stage != TunnelStage::Candidate && confirmed_ >= kMostTunnels) {
-        TunnelCounters::add(counters_.unregistered);
+        TunnelTally::add(counters_.unregistered);
         return nullptr;
     }
     make_room(false);
@@ -242,11 +242,11 @@ void TunnelRegistry::recount(TunnelStory& story) {
     if (!story.ended) stage = story.record.stage;
     if (stage != story.counted) {
         if (story.counted) {
-            TunnelCounters::take(counters_.tunnels[protocol][static_cast<size_t>(*story.counted)]);
+            TunnelTally::take(counters_.tunnels[protocol][static_cast<size_t>(*story.counted)]);
             if (*story.counted != TunnelStage::Candidate) --confirmed_;
         }
         if (stage) {
-            TunnelCounters::add(counters_.tunnels[protocol][static_cast<size_t>(*stage)]);
+            TunnelTally::add(counters_.tunnels[protocol][static_cast<size_t>(*stage)]);
             if (*stage != TunnelStage::Candidate) ++confirmed_;
         }
         story.counted = stage;
@@ -256,9 +256,9 @@ void TunnelRegistry::recount(TunnelStory& story) {
         if (silent == story.counted_silent[side]) continue;
         story.counted_silent[side] = silent;
         if (silent)
-            TunnelCounters::add(counters_.silent[side]);
+            TunnelTally::add(counters_.silent[side]);
         else
-            TunnelCounters::take(counters_.silent[side]);
+            TunnelTally::take(counters_.silent[side]);
     }
 }
 
@@ -266,7 +266,7 @@ TunnelNews& TunnelRegistry::add_news(const TunnelStory& story, Instant at, std::
                                      std::string sentence) {
     if (news_.size() == kMostNews) {
         news_.pop_front();
-        TunnelCounters::add(counters_.news_lost);
+        TunnelTally::add(counters_.news_lost);
     }
     TunnelNews& news = news_.emplace_back();
     news.at = at;

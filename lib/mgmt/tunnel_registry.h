@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/keyed_hash.h"
-#include "mgmt/tunnel_counters.h"
 #include "mgmt/tunnel_story.h"
+#include "mgmt/tunnel_tally.h"
 
 #include <cstdint>
 #include <deque>
@@ -46,7 +46,7 @@ class TunnelRegistry {
     static constexpr Duration kFlapWindow = 10min;
     static constexpr uint32_t kFlapAlert = 3;
 
-    TunnelRegistry(TunnelCounters& counters, const HashSecret& secret);
+    TunnelRegistry(TunnelTally& counters, const HashSecret& secret);
 
     /// Unix time at Instant{} by our wall clock, and whether that clock is known to be right.
     void set_wall(Duration unix_offset, bool synchronised);
@@ -170,7 +170,7 @@ class TunnelRegistry {
     void pronounce(Trial& trial, TunnelStory& fresh, TunnelStory& old);
     void score(TunnelStory& fresh, const TunnelJudgement& judgement, Instant at);
 
-    TunnelCounters& counters_;
+    TunnelTally& counters_;
     KeyedHash hash_;
     std::unordered_map<uint32_t, TunnelStory> stories_;
     std::unordered_map<uint64_t, uint32_t> by_record_;

@@ -272,9 +272,9 @@ void TunnelRegistry::pronounce(Trial& trial, TunnelStory& fresh, TunnelStory& ol
         "its client had another tunnel until now and came back because " + fresh.verdict_text;
     old.tell(trial.at, "verdict", "its client began another tunnel: " + fresh.verdict_text);
     fresh.tell(trial.at, "verdict", sentence);
-    TunnelCounters::add(counters_.resets[static_cast<size_t>(judgement.verdict)]);
+    TunnelTally::add(counters_.resets[static_cast<size_t>(judgement.verdict)]);
     if (e.since_renegotiation > 0s && e.since_renegotiation <= kRenegotiationShadow)
-        TunnelCounters::add(counters_.resets_after_renegotiation);
+        TunnelTally::add(counters_.resets_after_renegotiation);
     TunnelNews& news = add_news(fresh, std::max(trial.at, now_), "verdict", sentence);
     news.verdict = judgement.verdict;
     news.log = true;
@@ -298,7 +298,7 @@ void TunnelRegistry::score(TunnelStory& fresh, const TunnelJudgement& judgement,
     const bool flaps = client.resets.size() >= kFlapAlert;
     if (!flaps) client.alerted = false;
     if (!flaps || std::exchange(client.alerted, true)) return;
-    TunnelCounters::add(counters_.flaps);
+    TunnelTally::add(counters_.flaps);
     const Duration span = client.resets.back() - client.resets.front();
     std::string sentence = "the client came back " + std::to_string(client.resets.size()) +
                            " times within ten minutes, about every " +

@@ -7,7 +7,7 @@
 
 namespace ravelin {
 
-TunnelWatch::TunnelWatch(const Appliance& appliance, TunnelCounters& counters, Log& log,
+TunnelWatch::TunnelWatch(const Appliance& appliance, TunnelTally& counters, Log& log,
                          const HashSecret& secret)
     : appliance_{appliance}, log_{log}, registry_{counters, secret}, workers_{appliance} {}
 

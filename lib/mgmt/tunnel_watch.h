@@ -21,7 +21,7 @@ class TunnelWatch {
     /// After a worker didn't answer it is left alone for so long.
     static constexpr Duration kAfterFailure = 10s;
 
-    TunnelWatch(const Appliance& appliance, TunnelCounters& counters, Log& log,
+    TunnelWatch(const Appliance& appliance, TunnelTally& counters, Log& log,
                 const HashSecret& secret);
 
     /// Whether our own wall clock is right; until somebody says so it counts as not known.

@@ -104,8 +104,11 @@ inline FlowRecord udp_flow(uint32_t number);
 /// quiescent points.
 class FakeWorker {
   public:
-    FakeWorker(FakeAppliance& fake, size_t index, std::vector<FlowRecord> flows)
-        : flows_{std::move(flows)}, thread_{[this, &fake, index] { run(fake, index); }} {}
+    FakeWorker(FakeAppliance& fake, size_t index, std::vector<FlowRecord> flows,
+               std::vector<TunnelRecord> tunnels = {})
+        : flows_{std::move(flows)}, tunnels_{std::move(tunnels)}, thread_{[this, &fake, index] {
+              run(fake, index);
+          }} {}
     ~FakeWorker() {
         stop_ = true;
         thread_.join();
@@ -138,6 +141,13 @@ class FakeWorker {
             request.cursor += request.written;
             request.at_end = request.cursor == flows_.size();
         }
+        if (request.kind == Request::Kind::Tunnels) {
+            const size_t count = std::min(request.tunnels.size(), tunnels_.size() - request.cursor);
+            std::copy_n(tunnels_.begin() + request.cursor, count, request.tunnels.begin());
+            request.written = static_cast<uint32_t>(count);
+            request.cursor += request.written;
+            request.at_end = request.cursor == tunnels_.size();
+        }
         if (request.kind == Request::Kind::Stale) {
             request.stale[0] = StaleRecord{};
             request.stale[0].flow = udp_flow(stale_);
@@ -151,6 +161,7 @@ class FakeWorker {
     }
 
     std::vector<FlowRecord> flows_;
+    std::vector<TunnelRecord> tunnels_;
     std::atomic<bool> stop_{false};
     std::atomic<size_t> flushes_{0};
     std::atomic<uint32_t> stale_{0};

@@ -76,8 +76,6 @@ const std::set<std::string> kNotYet{
     "ravelin_conntrack_lookup_probes",
     "ravelin_rule_accounted_bytes_total",
     "ravelin_rate_limited_packets_total",
-    "ravelin_vpn_flows",
-    "ravelin_vpn_handshakes_total",
     "ravelin_nexthop_reachable",
     "ravelin_worker_polls_total",
     "ravelin_packet_latency_seconds",
@@ -97,6 +95,21 @@ const std::set<std::string> kOwn{
     "ravelin_conntrack_tombstones_overwritten_total",
     "ravelin_conntrack_tombstone_overwritten_age_seconds",
     "ravelin_stale_packets_total",
+    "ravelin_tunnels",
+    "ravelin_tunnels_silent",
+    "ravelin_tunnel_handshake_retries_total",
+    "ravelin_tunnel_handshake_duration_seconds",
+    "ravelin_tunnel_handshake_failures_total",
+    "ravelin_tunnel_renegotiations_total",
+    "ravelin_tunnel_moves_total",
+    "ravelin_tunnel_resets_total",
+    "ravelin_tunnel_resets_after_renegotiation_total",
+    "ravelin_tunnel_flaps_total",
+    "ravelin_tunnel_server_clock_offset_seconds",
+    "ravelin_tunnel_clocks_off",
+    "ravelin_tunnel_clock_steps_total",
+    "ravelin_tunnel_events_total",
+    "ravelin_tunnel_events_lost_total",
 };
 
 TEST(MetricsCatalog, names_types_and_labels_are_those_of_the_catalogue) {
@@ -197,6 +210,26 @@ TEST(MetricsCatalog, a_heartbeat_is_told_in_unix_time) {
     Lab lab;
     lab.fake.links[0]->counters.heartbeat_nanoseconds.set(2500000000);
     EXPECT_EQ(lab.value("ravelin_worker_last_heartbeat_timestamp_seconds", {"1"}), 1700000002.5);
+}
+
+TEST(MetricsCatalog, tunnels_have_series_for_every_word_and_none_for_an_address) {
+    Lab lab;
+    TunnelTally& counts = lab.counters.tunnels;
+    constexpr auto kWireGuard = static_cast<size_t>(VpnProtocol::WireGuard);
+    TunnelTally::add(counts.tunnels[kWireGuard][static_cast<size_t>(TunnelStage::Established)], 3);
+    TunnelTally::add(counts.tunnels[kWireGuard][static_cast<size_t>(TunnelStage::Handshake)], 2);
+    TunnelTally::add(counts.resets[static_cast<size_t>(TunnelVerdict::ServerFreeze)]);
+    TunnelTally::add(counts.handshake_time[kWireGuard][0], 4);
+    lab.fake.links[0]->counters.tunnel_events_lost.add(7);
+    EXPECT_EQ(lab.value("ravelin_vpn_flows", {"wireguard"}), 5);
+    EXPECT_EQ(lab.value("ravelin_tunnels", {"wireguard", "established"}), 3);
+    EXPECT_EQ(lab.value("ravelin_tunnels", {"openvpn", "established"}), 0);
+    EXPECT_EQ(lab.value("ravelin_tunnel_resets_total", {"server_freeze"}), 1);
+    EXPECT_EQ(lab.value("ravelin_tunnel_events_lost_total", {"worker"}), 7);
+    EXPECT_EQ(lab.value("ravelin_tunnel_events_total", {"picked_up"}), 0);
+    EXPECT_NE(lab.page.text().find("ravelin_tunnel_handshake_duration_seconds_bucket{vpn="
+                                   "\"wireguard\",le=\"0.01\"} 4\n"),
+              std::string::npos);
 }
 
 TEST(MetricsCatalog, the_process_is_described) {

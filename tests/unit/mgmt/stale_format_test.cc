@@ -2,6 +2,7 @@
 #include "mgmt/stale_format.h"
 
 #include "fake_appliance.h"
+#include "tunnel_script.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -78,6 +79,7 @@ TEST(StaleFormat, says_how_sure_it_is_by_what_each_protocol_carries) {
         {ip_protocol::kTcp, Certainty::Exact, "; certain: its sequence number fits"},
         {ip_protocol::kSctp, Certainty::Exact, "; certain: its verification tag fits"},
         {ip_protocol::kEsp, Certainty::Exact, "; certain: it carries the same SPI or call id"},
+        {ip_protocol::kUdp, Certainty::Exact, "; certain: what it says of its session fits"},
         {ip_protocol::kIcmp, Certainty::Tuple, "; addresses and identifier match"},
         {ip_protocol::kTcp, Certainty::Guess,
          "; a guess: addresses and ports match, its number doesn't"},
@@ -97,6 +99,49 @@ TEST(StaleFormat, tells_long_times_in_minutes_and_none_that_is_negative) {
               std::string::npos);
     EXPECT_NE(explain_stale(record.flow, record.info, kAt - 2s).find("ended 0.0 s ago"),
               std::string::npos);
+}
+
+/// A tunnel that the record's connection carried.
+struct StaleTunnel {
+    test::TunnelScript script;
+    TunnelRecord tunnel = test::openvpn_record(0);
+    StaleRecord record = udp_record();
+
+    StaleTunnel() {
+        script.establish(tunnel, 1s);
+        record.info.tunnel = tunnel.id;
+    }
+};
+
+TEST(StaleFormat, names_the_tunnel_that_the_connection_carried_and_who_said_good_bye) {
+    StaleTunnel lab;
+    lab.script.tell(lab.tunnel, TunnelEventKind::Exit, 999s);
+    EXPECT_EQ(explain_stale(lab.record.flow, lab.record.info, kAt, &lab.script.registry),
+              "late packet of OpenVPN session 43e5c0de, opened from inside by 10.0.0.1:40001 to "
+              "198.51.100.1:1194, closed 1.0 s ago after 3m05s by an exit notice from the client; "
+              "addresses and ports match");
+    EXPECT_TRUE(stale_table({lab.record}, kAt, &lab.script.registry).find("43e5c0de") !=
+                std::string::npos);
+}
+
+TEST(StaleFormat, what_is_exported_has_a_hashed_id) {
+    StaleTunnel lab;
+    FlowNames names = kNames;
+    names.tunnels = &lab.script.registry;
+    std::string text;
+    append_stale_record_json(text, lab.record, names, kAt);
+    const auto* story = lab.script.registry.of_record(lab.tunnel.id);
+    EXPECT_EQ(text.find("43e5c0de"), std::string::npos);
+    EXPECT_NE(text.find("OpenVPN session " + lab.script.registry.export_id(*story) + ","),
+              std::string::npos)
+        << text;
+}
+
+TEST(StaleFormat, a_tunnel_that_is_forgotten_leaves_the_connection) {
+    StaleTunnel lab;
+    lab.record.info.tunnel = 12345;
+    EXPECT_TRUE(explain_stale(lab.record.flow, lab.record.info, kAt, &lab.script.registry)
+                    .starts_with("late packet of a UDP connection opened"));
 }
 
 TEST(StaleFormat, json_is_one_object_a_record) {

@@ -13,7 +13,7 @@ namespace ravelin {
 
 /// What management counts about tunnels: written by the thread that feeds the registry, read by
 /// any. None of it grows with the number of tunnels.
-struct TunnelCounters {
+struct TunnelTally {
     using Count = std::atomic<uint64_t>;
     template <class T, size_t N>
     using By = std::array<T, N>;
