@@ -46,6 +46,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     output("--forwarded", options.forwarded, "Replay: capture of what was forwarded");
     output("--dropped", options.dropped, "Replay: capture of what was dropped");
     output("--flows", options.flows, "Replay: connections that are open at the end");
+    output("--tunnels", options.tunnels, "Replay: one JSON line for whatever happened to a tunnel");
     app.add_flag("--version", version, "Print the version");
     app.add_flag("--print-config-reference", reference, "Print what every key of the file means");
     app.add_flag("--print-config-schema", schema, "Print the JSON Schema of the file, for editors");

@@ -21,6 +21,7 @@ struct Options {
     std::string forwarded;
     std::string dropped;
     std::string flows;
+    std::string tunnels;
 };
 
 /// The options, or the exit code after --help or a mistake, which has been told by then.

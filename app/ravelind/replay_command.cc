@@ -8,6 +8,7 @@
 #include "dpdk/port_plan.h"
 #include "mgmt/conntrack_format.h"
 #include "mgmt/reload.h"
+#include "replay_tunnels.h"
 
 #include <algorithm>
 #include <array>
@@ -76,17 +77,23 @@ class Outputs {
             if (!created) return tl::unexpected{created.error()};
             writer->emplace(std::move(*created));
         }
-        if (options.verdicts.empty()) return {};
-        path_ = options.verdicts;
-        verdicts_.open(path_);
-        if (!verdicts_) return fail(path_ + ": " + std::system_category().message(errno));
+        for (Text* text : {&verdicts_, &tunnels_}) {
+            text->path = text == &verdicts_ ? options.verdicts : options.tunnels;
+            if (text->path.empty()) continue;
+            text->file.open(text->path);
+            if (!text->file) return fail(text->path + ": " + std::system_category().message(errno));
+        }
         return {};
     }
 
     void write(const ReplayedPacket& packet, const std::string& port) {
-        if (verdicts_.is_open()) verdicts_ << verdict_line(packet, port);
+        if (verdicts_.file.is_open()) verdicts_.file << verdict_line(packet, port);
         if (forwarded_ && packet.action == Action::Forward) forwarded_->write(packet.frame);
         if (dropped_ && packet.action == Action::Drop) dropped_->write(packet.frame);
+    }
+
+    void write_tunnel(std::string_view line) {
+        if (tunnels_.file.is_open()) tunnels_.file << line;
     }
 
     Result<void> close() {
@@ -94,17 +101,24 @@ class Outputs {
             if (!writer->has_value()) continue;
             if (auto closed = (*writer)->close(); !closed) return closed;
         }
-        if (!verdicts_.is_open()) return {};
-        verdicts_.close();
-        if (!verdicts_) return fail(path_ + ": can't be written");
+        for (Text* text : {&verdicts_, &tunnels_}) {
+            if (!text->file.is_open()) continue;
+            text->file.close();
+            if (!text->file) return fail(text->path + ": can't be written");
+        }
         return {};
     }
 
   private:
+    struct Text {
+        std::ofstream file;
+        std::string path;
+    };
+
     std::optional<CaptureWriter> forwarded_;
     std::optional<CaptureWriter> dropped_;
-    std::ofstream verdicts_;
-    std::string path_;
+    Text verdicts_;
+    Text tunnels_;
 };
 
 Result<void> write_flows(const std::string& path, const std::vector<FlowRecord>& flows) {
@@ -175,9 +189,13 @@ ExitCode run_replay(const Options& options, const Config& config) {
                   config.fragments,
                   config.tombstones,
                   config.tunnels};
+    ReplayTunnels tunnels{replay, config,
+                          [&](std::string_view line) { outputs.write_tunnel(line); }};
     replay.run(merge, [&](const ReplayedPacket& packet) {
         outputs.write(packet, config.ports[packet.port].name);
+        tunnels.follow(packet);
     });
+    tunnels.finish();
     const std::vector<FlowRecord> flows = replay.flows();
     if (const auto closed = outputs.close(); !closed)
         return failed(closed.error(), ExitCode::Failure);
@@ -185,7 +203,7 @@ ExitCode run_replay(const Options& options, const Config& config) {
         return failed(written.error(), ExitCode::Failure);
     for (const std::string& problem : merge.problems())
         std::cerr << "ravelind: warning: " << problem << '\n';
-    std::cerr << summary(replay.counters(), flows.size()) << '\n';
+    std::cerr << summary(replay.counters(), flows.size()) << '\n' << tunnels.report();
     return ExitCode::Ok;
 }
 

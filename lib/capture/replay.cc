@@ -150,6 +150,24 @@ std::vector<TunnelEvent> Replay::take_tunnel_events() {
     return events;
 }
 
+std::vector<TunnelRecord> Replay::tunnels() {
+    constexpr size_t kSlice = 1024;
+    std::vector<TunnelRecord> all;
+    std::vector<TunnelRecord> slice(kSlice);
+    Request request;
+    request.kind = Request::Kind::Tunnels;
+    request.tunnels = slice;
+    do {
+        request.written = 0;
+        request.done.store(false, std::memory_order_relaxed);
+        CHECK(engine_->link.requests.push(&request));
+        while (!request.done.load(std::memory_order_acquire))
+            engine_->worker->run_once(false);
+        all.insert(all.end(), slice.begin(), slice.begin() + request.written);
+    } while (!request.at_end);
+    return all;
+}
+
 std::vector<FlowRecord> Replay::flows() {
     std::vector<FlowRecord> flows(engine_->link.counters.entries.value());
     Request request;

@@ -91,6 +91,8 @@ class Replay {
 
     /// What has happened to tunnels since it was last asked.
     [[nodiscard]] std::vector<TunnelEvent> take_tunnel_events();
+    /// The tunnels that are known now.
+    [[nodiscard]] std::vector<TunnelRecord> tunnels();
     /// The connections that are open at the time of the last packet.
     [[nodiscard]] std::vector<FlowRecord> flows();
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
