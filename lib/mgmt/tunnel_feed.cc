@@ -45,10 +45,7 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
             if (pickups_.size() < kMostTrials) pickups_.push_back(story.key);
             break;
         case TunnelEventKind::Failed:
-            TunnelTally::add(counters_.failures[vpn][static_cast<size_t>(
-                event.value == 0 ? TunnelStage::Candidate : TunnelStage::Handshake)]);
-            if (event.value == 0) answer_trials(story, false);
-            break;
+            return note_failed(story, event);
         case TunnelEventKind::Renegotiating:
             TunnelTally::add(counters_.renegotiations[vpn][side]);
             story.renegotiated = event.at;
@@ -70,8 +67,7 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
         case TunnelEventKind::Moved:
             return note_moved(story, event);
         case TunnelEventKind::AnswersOld:
-            story.answers_old = event.at;
-            break;
+            return note_answers_old(story, event);
         case TunnelEventKind::IcmpError:
             if (port_unreachable(event)) story.port_unreachable[side] = event.at;
             break;
@@ -106,6 +102,27 @@ void TunnelRegistry::note_established(TunnelStory& story, const TunnelEvent& eve
     TunnelTally::add(counters_.handshake_nanoseconds[vpn],
                      static_cast<uint64_t>(std::max(Duration{0}, took).count()));
     answer_trials(story, true);
+}
+
+void TunnelRegistry::note_failed(TunnelStory& story, const TunnelEvent& event) {
+    const bool unanswered = event.value == static_cast<uint64_t>(TunnelStage::Candidate);
+    const TunnelStage stage = unanswered ? TunnelStage::Candidate : TunnelStage::Handshake;
+    TunnelTally::add(
+        counters_.failures[static_cast<size_t>(event.tunnel.protocol)][static_cast<size_t>(stage)]);
+    if (unanswered) answer_trials(story, false);
+    tell(story, event, event_words(event));
+    // Nobody tells the end of what was never confirmed.
+    if (story.unconfirmed()) end(story, CloseReason::Idle, event.at);
+}
+
+void TunnelRegistry::note_answers_old(TunnelStory& story, const TunnelEvent& event) {
+    story.answers_old = event.at;
+    TunnelEvent whole = event;
+    if (!story.moved_from.empty() && event.port == 0 && event.address == Address{}) {
+        whole.address = story.moved_from.back().endpoint.address;
+        whole.port = story.moved_from.back().endpoint.port;
+    }
+    tell(story, whole, event_words(whole));
 }
 
 void TunnelRegistry::note_moved(TunnelStory& story, const TunnelEvent& event) {

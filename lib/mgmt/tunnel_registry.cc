@@ -10,6 +10,8 @@ namespace ravelin {
 
 namespace {
 
+/// Of what nobody answered: while it may go on, and after its end.
+constexpr Duration kAwaitUnconfirmed = 2min;
 constexpr Duration kRememberUnconfirmed = 10min;
 /// Worker's tunnels that one story remembers to have been.
 constexpr size_t kMostRecords = 16;
@@ -91,7 +93,9 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
             if (!known->silent[0]) known->record.last_seen[0] = event.at;
             end(*known, CloseReason::Replaced, event.at);
             TunnelStory* fresh = create(record, event.at);
-            if (fresh != nullptr) begin_trial(*fresh, old, event.at);
+            if (fresh == nullptr) return nullptr;
+            begin_trial(*fresh, old, event.at);
+            if (fresh->confirmed) answer_trials(*fresh, true);
             return fresh;
         }
         // A worker's slot is used again.
@@ -230,7 +234,9 @@ void TunnelRegistry::forget_old(Instant now) {
     while (!unconfirmed_.empty()) {
         const TunnelStory* oldest = story(unconfirmed_.front());
         const bool still = oldest != nullptr && oldest->unconfirmed();
-        if (still && now - oldest->figures <= kRememberUnconfirmed) break;
+        if (still &&
+            now - oldest->figures <= (oldest->ended ? kRememberUnconfirmed : kAwaitUnconfirmed))
+            break;
         if (still) forget(unconfirmed_.front());
         unconfirmed_.pop_front();
     }

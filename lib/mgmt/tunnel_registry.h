@@ -140,6 +140,8 @@ class TunnelRegistry {
     void apply(TunnelStory& story, const TunnelEvent& event);
     void note_started(TunnelStory& story, const TunnelEvent& event);
     void note_established(TunnelStory& story, const TunnelEvent& event);
+    void note_failed(TunnelStory& story, const TunnelEvent& event);
+    void note_answers_old(TunnelStory& story, const TunnelEvent& event);
     void note_moved(TunnelStory& story, const TunnelEvent& event);
     void note_late(TunnelStory& story, const TunnelEvent& event);
     void note_ended(TunnelStory& story, const TunnelEvent& event);

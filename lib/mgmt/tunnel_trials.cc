@@ -154,6 +154,8 @@ void TunnelRegistry::gather(Trial& trial, const TunnelStory& old) const {
         e.dropped = old.late;
         e.drop = old.last_drop;
     }
+    e.ended_early = old.ended && old.close_reason == CloseReason::Idle &&
+                    old.record.timeout < silence_limit(e.keepalive[kClient]);
     e.answers_old = old.answers_old != Instant{} && trial.at - old.answers_old <= kFlapWindow;
     if (old.renegotiated != Instant{} && e.last_seen[kServer] > old.renegotiated)
         e.since_renegotiation = e.last_seen[kServer] - old.renegotiated;

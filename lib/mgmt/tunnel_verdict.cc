@@ -59,6 +59,7 @@ std::string our_policy(const ResetEvidence& e) {
     std::string text = count(e.dropped, "packet", "packets") + " of the server " +
                        (e.dropped == 1 ? "was" : "were") + " dropped here (" +
                        std::string{keyword(e.drop)} + ")";
+    if (e.ended_early) return text + ", whose connection had idled out";
     return text + "; " + one_way(e);
 }
 
@@ -175,7 +176,9 @@ bool ResetEvidence::client_silent() const noexcept {
 
 TunnelJudgement judge(const ResetEvidence& e) {
     if (e.good_bye[kClient] || e.good_bye[kServer]) return {TunnelVerdict::Graceful, graceful(e)};
-    if (e.flushed || e.dropped != 0) return {TunnelVerdict::OurPolicy, our_policy(e)};
+    // What is dropped of a server whose client has long been away hurts nobody.
+    if (e.flushed || (e.dropped != 0 && (e.ended_early || !e.client_silent())))
+        return {TunnelVerdict::OurPolicy, our_policy(e)};
     if (e.port_unreachable[kServer])
         return {TunnelVerdict::ServerDown,
                 "the server's host answered that the port is closed; " + others(e)};

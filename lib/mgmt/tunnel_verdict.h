@@ -49,6 +49,9 @@ struct ResetEvidence {
     /// Packets of the server that were dropped since the last one that was forwarded, and why.
     uint32_t dropped = 0;
     DropReason drop = DropReason::None;
+    /// The connection idled out before two and a half of the client's keepalives, so that what the
+    /// client sent since was another connection's.
+    bool ended_early = false;
     /// An ICMP error "port unreachable" came from this side since it was last heard.
     std::array<bool, 2> port_unreachable{};
     bool answered = false;  ///< the new handshake was

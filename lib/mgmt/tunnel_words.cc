@@ -164,8 +164,10 @@ std::string event_words(const TunnelEvent& event) {
                    seconds_text(nanoseconds(event.value)) + ", while " + the(opposite(event.from)) +
                    " goes on";
         case TunnelEventKind::Heard:
-            return the(event.from) + " is heard again after " +
-                   seconds_text(nanoseconds(event.value)) + " of silence";
+            return the(event.from) + " is heard again" +
+                   (event.value == 0
+                        ? std::string{}
+                        : " after " + seconds_text(nanoseconds(event.value)) + " of silence");
         case TunnelEventKind::Exit:
             return the(event.from) + " says good-bye";
         case TunnelEventKind::Restart:

@@ -51,6 +51,18 @@ std::vector<Row> rows() {
             e.dropped = 3;
             e.drop = DropReason::Stale;
         });
+    add("the connection had idled out between two keepalives", heard(29s, 29600ms),
+        TunnelVerdict::OurPolicy, "3 packets of the server were dropped here (stale), whose",
+        [](ResetEvidence& e) {
+            e.dropped = 3;
+            e.drop = DropReason::Stale;
+            e.ended_early = true;
+        });
+    add("dropped, but the client had long been away", heard(600s, 500s),
+        TunnelVerdict::ClientOffline, "nothing from the client for 10m00s", [](ResetEvidence& e) {
+            e.dropped = 3;
+            e.drop = DropReason::Stale;
+        });
     add("an operator flushed", server_silent(), TunnelVerdict::OurPolicy, "operator's flush",
         [](ResetEvidence& e) { e.flushed = true; });
     add("only this client", server_silent(), TunnelVerdict::ServerLostClient,
