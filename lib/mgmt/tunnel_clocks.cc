@@ -47,7 +47,7 @@ void TunnelRegistry::note_clock(TunnelStory& story, const TunnelEvent& event) {
     clocks_changed_ = true;
     tell(story, event,
          std::string{"the "} + keyword(event.from) + "'s clock is " + clock_words(offset) +
-             (synchronised_ ? "" : " of this appliance's, which is not known to be right itself"));
+             (synchronised_ ? "" : " by this appliance's, which is not known to be right itself"));
     if (step) {
         TunnelTally::add(counters_.clock_steps[static_cast<size_t>(event.from)]);
         const std::string sentence = step_words(event.from, *step);

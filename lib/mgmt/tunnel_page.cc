@@ -99,7 +99,7 @@ std::string clock_line(const TunnelView& view, const PeerClock* clock) {
     if (clock == nullptr || !clock->known()) return "";
     std::string text = clock_words(clock->offset());
     if (!view.registry.synchronised())
-        text += " of this appliance's, which is not known to be right";
+        text += " by this appliance's, which is not known to be right";
     text +=
         ", " + std::to_string(clock->samples()) + (clock->samples() == 1 ? " sample" : " samples");
     if (const auto trend = clock->trend()) {
@@ -172,9 +172,8 @@ std::string tunnel_page(const TunnelStory& story, const TunnelView& view) {
     line(out, "client's clock", clock_line(view, &story.clock[kClient]));
     if (story.clock[kClient].known() && story.clock[kServer].known())
         line(out, "their clocks",
-             "the client's is " +
-                 clock_words(story.clock[kClient].offset() - story.clock[kServer].offset()) +
-                 " of the server's");
+             "the client's against the server's: " +
+                 clock_words(story.clock[kClient].offset() - story.clock[kServer].offset()));
     if (const uint32_t score = view.registry.flap_score(story, view.now); score != 0)
         line(out, "came back", std::to_string(score) + " times within the last ten minutes");
     if (story.verdict)

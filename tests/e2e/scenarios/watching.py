@@ -75,4 +75,20 @@ def health_and_pages(wire):
     check.equal(ravelin.ctl("health").code, 0, "ravelinctl health")
 
 
-ALL = (events_stream, lists_in_every_format, health_and_pages)
+def no_tunnels(wire):
+    """`ravelinctl tunnels` of an appliance without tunnels; a wrong id is told"""
+    ravelin = wire.start_ravelin()
+    table = ravelin.ctl("tunnels")
+    check.equal(table.out.split(), ["ID", "VPN", "STATE", "CLIENT", "SERVER", "AGE", "HEARD",
+                                    "C/S", "KEEPALIVE", "C/S", "NOTE"], "the table's head")
+    check.equal(json.loads(ravelin.ctl("tunnels", "--all", "-o", "json").out), [], "as JSON")
+    for identifier, message in (("43e5", "no tunnel has the id 43e5"),
+                                ("door", "an id is 1 to 16 hexadecimal digits")):
+        refused = ravelin.ctl("tunnels", "show", identifier, check=False)
+        check.equal(refused.code, 1, f"tunnels show {identifier}")
+        check.contains(refused.err, message, f"tunnels show {identifier}")
+    check.equal(ravelin.ctl("tunnels", "show", check=False).code, 2, "tunnels show without an id")
+    check.equal(ravelin.ctl("tunnels", "--ids", "x", check=False).code, 2, "tunnels --ids x")
+
+
+ALL = (events_stream, lists_in_every_format, health_and_pages, no_tunnels)

@@ -65,7 +65,7 @@ TEST(TunnelFormat, a_page_tells_everything_and_the_time_line) {
           "  server:         192.0.2.20:1194, last heard 5.0 s ago\n",
           "  keepalive:      every 8.0 s from the client, every 8.0 s from the server\n",
           "  server's clock: 7.0 to 8.0 s ahead, 1 sample\n",
-          "  their clocks:   the client's is 6.0 to 8.0 s behind of the server's\n",
+          "  their clocks:   the client's against the server's: 6.0 to 8.0 s behind\n",
           "  advice:         the server's clock is 7.0 to 8.0 s ahead: let chrony",
           "\ntime line\n  2023-11-14T22:13:20.000Z  the client begins a handshake\n"})
         EXPECT_NE(page.find(line), std::string::npos) << line << "\n" << page;
