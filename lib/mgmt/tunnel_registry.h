@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/keyed_hash.h"
+#include "mgmt/tunnel_evidence.h"
 #include "mgmt/tunnel_story.h"
 #include "mgmt/tunnel_tally.h"
 

@@ -4,6 +4,7 @@
 #include "mgmt/tunnel_clock.h"
 #include "mgmt/tunnel_verdict.h"
 #include "mgmt/tunnel_words.h"
+#include "packet/drop_reason.h"
 #include "vpn/tunnel_record.h"
 
 #include <array>

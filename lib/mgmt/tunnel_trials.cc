@@ -31,11 +31,19 @@ Duration tolerance(Duration keepalive) {
 /// How well an old tunnel explains a new handshake, best first.
 enum class Fit : uint8_t { ServerSilent, Over, ClientSilent, BothAlive };
 
+/// How long both sides had not been heard at `at`.
+void note_silence(ResetEvidence& e, const TunnelStory& old, Instant at) {
+    e.at = at;
+    e.keepalive = old.record.keepalive;
+    e.both_ping = old.record.protocol == VpnProtocol::OpenVpn;
+    e.told_silent = old.silent;
+    for (size_t side = 0; side < 2; ++side)
+        e.last_seen[side] = std::min(old.record.last_seen[side], at);
+}
+
 Fit fit(const TunnelStory& old, Instant at) {
     ResetEvidence evidence;
-    evidence.at = at;
-    evidence.last_seen = old.record.last_seen;
-    evidence.keepalive = old.record.keepalive;
+    note_silence(evidence, old, at);
     const bool gone =
         old.good_bye || old.ended || old.port_unreachable[kClient] > old.last_seen(Side::Client);
     if (!gone && !evidence.client_silent() && evidence.server_silent()) return Fit::ServerSilent;
@@ -140,10 +148,8 @@ void TunnelRegistry::choose(Trial& trial, TunnelStory& old) {
 
 void TunnelRegistry::gather(Trial& trial, const TunnelStory& old) const {
     ResetEvidence& e = trial.evidence;
-    e.at = trial.at;
-    e.keepalive = old.record.keepalive;
+    note_silence(e, old, trial.at);
     for (size_t side = 0; side < 2; ++side) {
-        e.last_seen[side] = std::min(old.record.last_seen[side], trial.at);
         e.port_unreachable[side] = old.port_unreachable[side] != Instant{} &&
                                    old.port_unreachable[side] >= e.last_seen[side] &&
                                    old.port_unreachable[side] <= trial.at;

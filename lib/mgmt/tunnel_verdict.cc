@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "mgmt/tunnel_verdict.h"
-
+#include "mgmt/tunnel_evidence.h"
 #include "mgmt/tunnel_words.h"
 
 #include <algorithm>
@@ -102,7 +101,7 @@ TunnelJudgement both_alive(const ResetEvidence& e) {
     if (e.answers_old)
         return {TunnelVerdict::NatBeyond,
                 "the server went on answering to an address that the client had left; " + alive};
-    if (e.at_once + 1 < kMany && e.unexplained != 0)
+    if (e.both_ping && e.at_once + 1 < kMany && e.unexplained != 0)
         return {TunnelVerdict::NatBeyond,
                 "the server's packets were forwarded, but the client acts as if none had come, " +
                     count(e.unexplained + 1, "time", "times") + " within ten minutes; " + alive};
@@ -166,10 +165,12 @@ Duration silence_limit(Duration keepalive) noexcept {
 }
 
 bool ResetEvidence::server_silent() const noexcept {
+    if (!both_ping) return told_silent[kServer];
     return silence(Side::Server) >= silence_limit(keepalive[kServer]);
 }
 
 bool ResetEvidence::client_silent() const noexcept {
+    if (!both_ping && keepalive[kClient] == 0s) return told_silent[kClient];
     const Duration own = keepalive[kClient] == 0s ? Duration{10s} : keepalive[kClient];
     return silence(Side::Client) > own * 3 / 2 + kRestartPause;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "mgmt/tunnel_verdict.h"
+#include "mgmt/tunnel_evidence.h"
 
 #include <gtest/gtest.h>
 
@@ -156,6 +156,21 @@ TEST(TunnelVerdict, is_what_the_table_says) {
             << row.line << ": " << judgement.sentence;
         EXPECT_FALSE(judgement.sentence.ends_with('.')) << judgement.sentence;
     }
+}
+
+TEST(TunnelVerdict, where_the_sides_need_not_speak_only_a_told_silence_counts) {
+    ResetEvidence evidence = heard(300s, 200s);
+    evidence.both_ping = false;
+    evidence.keepalive = {};
+    EXPECT_FALSE(evidence.server_silent());
+    EXPECT_FALSE(evidence.client_silent());
+    evidence.unexplained = 3;
+    EXPECT_EQ(keyword(judge(evidence).verdict), "client_restart");
+    evidence.told_silent = {false, true};
+    evidence.alive = 2;
+    EXPECT_EQ(keyword(judge(evidence).verdict), "server_lost_client");
+    evidence.keepalive[0] = 25s;
+    EXPECT_TRUE(evidence.client_silent());
 }
 
 TEST(TunnelVerdict, every_verdict_has_a_row) {
