@@ -223,9 +223,9 @@ void ControlServer::fan_out() {
             });
 }
 
-void ControlServer::tell(const std::vector<TunnelNews>& news) {
-    if (news.empty() || subscribers() == 0) return;
-    deliver(news.size(), 0, [&, known = names()](Subscription& subscription, std::string& out) {
+void ControlServer::tell(const std::vector<TunnelNews>& news, uint64_t lost) {
+    if ((news.empty() && lost == 0) || subscribers() == 0) return;
+    deliver(news.size(), lost, [&, known = names()](Subscription& subscription, std::string& out) {
         subscription.write_tunnels(out, news, known);
     });
 }

@@ -41,8 +41,8 @@ class ControlServer {
     /// something comes; with one it looks after the workers' rings every 10 ms.
     void run_once(Duration timeout);
 
-    /// What happened to tunnels, for those who listen.
-    void tell(const std::vector<TunnelNews>& news);
+    /// What happened to tunnels, and how much of that was lost, for those who listen.
+    void tell(const std::vector<TunnelNews>& news, uint64_t lost = 0);
 
     [[nodiscard]] size_t clients() const noexcept { return sessions_.size(); }
     [[nodiscard]] size_t subscribers() const noexcept;

@@ -62,7 +62,8 @@ Result<void> Manager::start() {
 
 void Manager::run_once(Duration timeout) {
     control_->run_once(timeout);
-    control_->tell(tunnels_.run_once());
+    const std::vector<TunnelNews> news = tunnels_.run_once();
+    control_->tell(news, tunnels_.take_lost());
     reloader_.retire();
 }
 

@@ -4,12 +4,17 @@
 #include "mgmt/tunnel_format.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ravelin {
 
 TunnelWatch::TunnelWatch(const Appliance& appliance, TunnelTally& counters, Log& log,
                          const HashSecret& secret)
-    : appliance_{appliance}, log_{log}, registry_{counters, secret}, workers_{appliance} {}
+    : appliance_{appliance},
+      log_{log},
+      tally_{counters},
+      registry_{counters, secret},
+      workers_{appliance} {}
 
 void TunnelWatch::drain() {
     events_.clear();
@@ -46,6 +51,13 @@ std::vector<TunnelNews> TunnelWatch::run_once() {
             log_.info("tunnel", tunnel_news_line(one));
     }
     return news;
+}
+
+uint64_t TunnelWatch::take_lost() {
+    uint64_t lost = tally_.news_lost.load(std::memory_order_relaxed);
+    for (const WorkerHandle& worker : appliance_.workers)
+        lost += worker.link->counters.tunnel_events_lost.value();
+    return lost - std::exchange(lost_, lost);
 }
 
 Result<void> TunnelWatch::refresh() {

@@ -7,6 +7,7 @@
 #include "mgmt/tunnel_registry.h"
 #include "mgmt/worker_client.h"
 
+#include <cstdint>
 #include <vector>
 
 namespace ravelin {
@@ -30,6 +31,9 @@ class TunnelWatch {
     /// Takes what waits; returns what is to be told.
     [[nodiscard]] std::vector<TunnelNews> run_once();
 
+    /// How much has been lost since the last call: events of workers, and news.
+    [[nodiscard]] uint64_t take_lost();
+
     /// Brings the registry's figures up to date, for somebody who wants to see them.
     Result<void> refresh();
 
@@ -40,11 +44,13 @@ class TunnelWatch {
 
     const Appliance& appliance_;
     Log& log_;
+    const TunnelTally& tally_;
     TunnelRegistry registry_;
     WorkerClient workers_;
     std::vector<TunnelEvent> events_;
     Instant next_figures_{};
     bool synchronised_ = false;
+    uint64_t lost_ = 0;  ///< of what was counted, what has been reported
 };
 
 }  // namespace ravelin
