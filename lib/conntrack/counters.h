@@ -47,7 +47,6 @@ struct ConntrackCounters {
     // Events to management.
     std::array<Counter, kEventKindCount> events_emitted;  ///< by EventKind
     Counter events_lost;                                  ///< the ring was full
-    Counter tunnel_events_lost;                           ///< likewise, of tunnels
 };
 
 }  // namespace ravelin

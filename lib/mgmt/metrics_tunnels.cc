@@ -237,7 +237,7 @@ void register_events(Registry& registry, const Appliance& appliance, const Count
                   {"where"}},
                  Registry::Collect{[&appliance, &counts] {
                      const uint64_t rings = sum_workers(
-                         appliance, [](const auto& c) { return c.tunnel_events_lost.value(); });
+                         appliance, [](const auto& c) { return c.tunnels.events_lost.value(); });
                      return Samples{sample({"worker"}, static_cast<double>(rings)),
                                     sample({"registry"}, value(counts.unregistered)),
                                     sample({"message"}, value(counts.news_lost))};

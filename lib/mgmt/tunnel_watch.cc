@@ -56,7 +56,7 @@ std::vector<TunnelNews> TunnelWatch::run_once() {
 uint64_t TunnelWatch::take_lost() {
     uint64_t lost = tally_.news_lost.load(std::memory_order_relaxed);
     for (const WorkerHandle& worker : appliance_.workers)
-        lost += worker.link->counters.tunnel_events_lost.value();
+        lost += worker.link->counters.tunnels.events_lost.value();
     return lost - std::exchange(lost_, lost);
 }
 

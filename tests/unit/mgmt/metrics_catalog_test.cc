@@ -220,7 +220,7 @@ TEST(MetricsCatalog, tunnels_have_series_for_every_word_and_none_for_an_address)
     TunnelTally::add(counts.tunnels[kWireGuard][static_cast<size_t>(TunnelStage::Handshake)], 2);
     TunnelTally::add(counts.resets[static_cast<size_t>(TunnelVerdict::ServerFreeze)]);
     TunnelTally::add(counts.handshake_time[kWireGuard][0], 4);
-    lab.fake.links[0]->counters.tunnel_events_lost.add(7);
+    lab.fake.links[0]->counters.tunnels.events_lost.add(7);
     EXPECT_EQ(lab.value("ravelin_vpn_flows", {"wireguard"}), 5);
     EXPECT_EQ(lab.value("ravelin_tunnels", {"wireguard", "established"}), 3);
     EXPECT_EQ(lab.value("ravelin_tunnels", {"openvpn", "established"}), 0);

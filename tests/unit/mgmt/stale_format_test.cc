@@ -79,7 +79,7 @@ TEST(StaleFormat, says_how_sure_it_is_by_what_each_protocol_carries) {
         {ip_protocol::kTcp, Certainty::Exact, "; certain: its sequence number fits"},
         {ip_protocol::kSctp, Certainty::Exact, "; certain: its verification tag fits"},
         {ip_protocol::kEsp, Certainty::Exact, "; certain: it carries the same SPI or call id"},
-        {ip_protocol::kUdp, Certainty::Exact, "; certain: what it says of its session fits"},
+        {ip_protocol::kUdp, Certainty::Exact, "; certain: it carries the session's own id"},
         {ip_protocol::kIcmp, Certainty::Tuple, "; addresses and identifier match"},
         {ip_protocol::kTcp, Certainty::Guess,
          "; a guess: addresses and ports match, its number doesn't"},
@@ -116,6 +116,7 @@ struct StaleTunnel {
 TEST(StaleFormat, names_the_tunnel_that_the_connection_carried_and_who_said_good_bye) {
     StaleTunnel lab;
     lab.script.tell(lab.tunnel, TunnelEventKind::Exit, 999s);
+    lab.record.info.reason = CloseReason::Exit;
     EXPECT_EQ(explain_stale(lab.record.flow, lab.record.info, kAt, &lab.script.registry),
               "late packet of OpenVPN session 43e5c0de, opened from inside by 10.0.0.1:40001 to "
               "198.51.100.1:1194, closed 1.0 s ago after 3m05s by an exit notice from the client; "

@@ -102,7 +102,7 @@ TEST(TunnelWatch, a_worker_that_does_not_answer_is_left_alone_for_a_while) {
 TEST(TunnelWatch, what_was_lost_is_told_once) {
     Lab lab{2};
     EXPECT_EQ(lab.watch.take_lost(), 0U);
-    lab.fake.links[1]->counters.tunnel_events_lost.add(3);
+    lab.fake.links[1]->counters.tunnels.events_lost.add(3);
     TunnelTally::add(lab.counters.tunnels.news_lost, 2);
     EXPECT_EQ(lab.watch.take_lost(), 5U);
     EXPECT_EQ(lab.watch.take_lost(), 0U);
