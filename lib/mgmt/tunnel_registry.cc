@@ -70,9 +70,9 @@ void TunnelRegistry::feed(const TunnelEvent& event) {
     TunnelStory* story = story_of(event);
     if (story == nullptr) return;
     if (story->record.id != event.tunnel.id) {
-        // An earlier worker's view of a client that has moved: only its end and what is late for
-        // it.
-        if (event.kind == TunnelEventKind::Late || event.kind == TunnelEventKind::Ended)
+        // Another connection of the client's: only its end and what is late for it matter.
+        if (event.kind == TunnelEventKind::Late) note_late(*story, event);
+        if (event.kind == TunnelEventKind::Ended)
             tell(*story, event, event_words(event) + " (where the client was before)");
         return;
     }
@@ -124,7 +124,24 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
         }
         return known;
     }
+    if (event.kind == TunnelEventKind::Late) return same_ends(record);
+    if (record.stage == TunnelStage::Closed) return nullptr;
     return create(record, event.at);
+}
+
+/// A connection that idled out may be followed by others of the same client, which are no tunnels
+/// of their own as long as nobody answers.
+TunnelStory* TunnelRegistry::same_ends(const TunnelRecord& record) {
+    const auto client = clients_.find(client_key(record));
+    if (client == clients_.end()) return nullptr;
+    TunnelStory* newest = nullptr;
+    for (const uint32_t key : client->second.stories) {
+        TunnelStory* story = mutable_story(key);
+        if (story != nullptr && story->record.port[0] == record.port[0] &&
+            (newest == nullptr || story->key > newest->key))
+            newest = story;
+    }
+    return newest;
 }
 
 TunnelStory* TunnelRegistry::create(const TunnelRecord& record, Instant at) {

@@ -123,6 +123,7 @@ class TunnelRegistry {
 
     // tunnel_registry.cc: which story
     TunnelStory* story_of(const TunnelEvent& event);
+    TunnelStory* same_ends(const TunnelRecord& record);
     TunnelStory* create(const TunnelRecord& record, Instant at);
     TunnelStory* mutable_story(uint32_t key);
     void take_record(TunnelStory& story, const TunnelRecord& record, Instant at);

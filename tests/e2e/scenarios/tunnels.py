@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """VPN tunnels of real daemons: what ravelind must not break, and what it says about them."""
 
+import json
 import time
 
 from lab import traffic
@@ -49,7 +50,36 @@ def the_same_without_adaptive_timeouts(wire):
     vpn, restarts = _idle(wire, 15)
     check.at_least(restarts, 1, "ping-restarts in 15 s")
     check.at_least(check.dropped(ravelin).get("stale", 0), 3, "late packets")
+    wait_until(lambda: ravelin.metrics().sum("ravelin_tunnel_resets_total",
+                                             verdict="our_policy") >= restarts,
+               5, "the verdict: our policy")
     vpn.stop()
 
 
-ALL = (timeout_shorter_than_the_keepalive, the_same_without_adaptive_timeouts)
+def _tunnels(ravelin, *arguments):
+    return json.loads(ravelin.ctl("tunnels", *arguments, "-o", "json").out)
+
+
+def openvpn_story(wire):
+    """a real OpenVPN tunnel is listed, its client's return after a good-bye is graceful"""
+    ravelin = wire.start_ravelin()
+    vpn = traffic.OpenVpn(wire)
+    vpn.connect()
+    check.equal(vpn.ping(3), (3, 3), "ping through the tunnel")
+    (tunnel,) = _tunnels(ravelin)
+    check.equal((tunnel["vpn"], tunnel["state"]), ("openvpn", "established"), "the tunnel")
+    check.equal(tunnel["server"]["endpoint"], f"{SERVER4}:{traffic.OPENVPN_PORT}", "its server")
+    check.equal(tunnel["client"]["endpoint"].split(":")[0], CLIENT4, "its client")
+    page = ravelin.ctl("tunnels", "show", tunnel["id"]).out
+    for part in ("OpenVPN over UDP", "the client begins a handshake", "data goes both ways"):
+        check.contains(page, part, "tunnels show")
+    vpn.client.stop()
+    wait_until(lambda: not _tunnels(ravelin), 10, "the tunnel's end")
+    vpn.connect()
+    wait_until(lambda: [one.get("verdict") for one in _tunnels(ravelin)] == ["graceful"], 15,
+               "the verdict")
+    check.wait_metric(ravelin, "ravelin_tunnel_resets_total", 1, verdict="graceful")
+    vpn.stop()
+
+
+ALL = (timeout_shorter_than_the_keepalive, the_same_without_adaptive_timeouts, openvpn_story)

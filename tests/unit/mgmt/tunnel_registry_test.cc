@@ -98,6 +98,27 @@ TEST(TunnelRegistry, a_session_on_another_connection_is_the_same_story) {
     EXPECT_EQ(tunnels(script, TunnelStage::Established), 1U);
 }
 
+TEST(TunnelRegistry, what_is_late_for_a_connection_that_was_no_tunnel_is_the_tunnels_of_its_ends) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    script.establish(record, 1s);
+    script.end(record, 2s, CloseReason::Idle);
+    TunnelRecord leftover = record;
+    leftover.id = 77;
+    leftover.session = {};
+    for (const TunnelStage stage : {TunnelStage::Candidate, TunnelStage::Closed}) {
+        leftover.stage = stage;
+        script.tell(leftover, TunnelEventKind::Late, 5s, Side::Server,
+                    static_cast<uint64_t>(DropReason::Stale));
+    }
+    ASSERT_EQ(script.registry.list().size(), 1U);
+    EXPECT_EQ(script.registry.list()[0]->late, 2U);
+    leftover.port[0] = 9;
+    script.tell(leftover, TunnelEventKind::Late, 5s, Side::Server);
+    script.end(leftover, 6s, CloseReason::Idle);
+    EXPECT_EQ(script.registry.list().size(), 1U);
+}
+
 /// A client that goes on from another address, whose connection another worker owns.
 struct AcrossWorkers {
     TunnelScript script;

@@ -24,7 +24,7 @@ inline TunnelRecord openvpn_record(uint32_t number, uint8_t worker = 0) {
     record.ip_protocol = ip_protocol::kUdp;
     record.protocol = VpnProtocol::OpenVpn;
     record.wrap = ControlWrap::TlsAuth;
-    record.session = {0x43e5c0de00000000 + number, 0};
+    record.session = {uint64_t{0x43e5c0de00000000} + number, 0};
     return record;
 }
 
