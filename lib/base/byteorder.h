@@ -6,7 +6,7 @@
 
 namespace ravelin {
 
-// The only place that converts between network and host order. Callers own the bounds.
+// The only place that converts between the wire's order and the host's. Callers own the bounds.
 
 inline uint16_t load_be16(const uint8_t* bytes) noexcept {
     uint16_t value = 0;
@@ -24,6 +24,18 @@ inline uint64_t load_be64(const uint8_t* bytes) noexcept {
     uint64_t value = 0;
     std::memcpy(&value, bytes, sizeof value);
     return __builtin_bswap64(value);
+}
+
+inline uint32_t load_le32(const uint8_t* bytes) noexcept {
+    uint32_t value = 0;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+inline uint64_t load_le64(const uint8_t* bytes) noexcept {
+    uint64_t value = 0;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
 }
 
 inline void store_be16(uint8_t* bytes, uint16_t value) noexcept {

@@ -12,12 +12,39 @@ namespace ravelin {
 namespace {
 
 bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
-    return protocol == VpnProtocol::OpenVpn && openvpn::begins(first, tunnel);
+    switch (protocol) {
+        case VpnProtocol::OpenVpn:
+            return openvpn::begins(first, tunnel);
+        case VpnProtocol::WireGuard:
+            return wireguard::begins(first, tunnel);
+        case VpnProtocol::Ike:
+        case VpnProtocol::Esp:
+            return ipsec::begins(first, tunnel);
+        case VpnProtocol::Dtls:
+            return dtls::begins(first, tunnel);
+        case VpnProtocol::None:
+        case VpnProtocol::Count:
+            break;
+    }
+    return false;
 }
 
 Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
-    return tunnel.protocol == VpnProtocol::OpenVpn ? openvpn::observe(tunnel, seen, desk)
-                                                   : Seeing::Reject;
+    switch (tunnel.protocol) {
+        case VpnProtocol::OpenVpn:
+            return openvpn::observe(tunnel, seen, desk);
+        case VpnProtocol::WireGuard:
+            return wireguard::observe(tunnel, seen, desk);
+        case VpnProtocol::Ike:
+        case VpnProtocol::Esp:
+            return ipsec::observe(tunnel, seen, desk);
+        case VpnProtocol::Dtls:
+            return dtls::observe(tunnel, seen, desk);
+        case VpnProtocol::None:
+        case VpnProtocol::Count:
+            break;
+    }
+    return Seeing::Reject;
 }
 
 /// What a first packet looks like at a glance: nearly all that isn't VPN ends here.
@@ -51,6 +78,9 @@ void swap_sides(Tunnel& tunnel) noexcept {
     turn(tunnel.smallest_data);
     turn(tunnel.largest_data);
     turn(tunnel.rhythm);
+    // WireGuard and IPsec keep pairs in scratch; of OpenVPN in mid-stream they are empty.
+    std::swap(tunnel.scratch[0], tunnel.scratch[1]);
+    std::swap(tunnel.scratch[2], tunnel.scratch[3]);
 }
 
 /// design.md, section 5: at least three keepalives and 10 s.
@@ -145,6 +175,8 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     found.protocol = protocol;
     const Seen seen{.payload = first.payload, .from = Side::Client, .now = now, .port = first.port};
     if (!begins(protocol, seen, found)) return kNoTunnel;
+    if (protocol == VpnProtocol::WireGuard || protocol == VpnProtocol::Ike)
+        found.has_counter = true;
     found.connection = first.connection;
     found.client_inside = first.from_inside;
     found.ip_protocol = first.ip_protocol;
