@@ -306,7 +306,7 @@ bool TunnelTable::late(uint32_t handle, const Packet& packet, uint64_t drop, Ins
                 return (load_be32(bytes.data()) & 0xffffff) == tunnel->peer_id[side];
             return load_be64(bytes.data() + 1) == tunnel->session[side];
         case VpnProtocol::WireGuard:
-            return bytes[0] == 4 && load_be32(bytes.data() + 4) == tunnel->peer_id[side];
+            return bytes[0] == 4 && load_le32(bytes.data() + 4) == tunnel->peer_id[side];
         case VpnProtocol::Ike:
         case VpnProtocol::Esp:
             return load_be32(bytes.data()) == tunnel->peer_id[side] ||
