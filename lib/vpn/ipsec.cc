@@ -67,6 +67,13 @@ bool on_port(const Seen& seen, uint16_t port) noexcept {
     return seen.port[0] == port || seen.port[1] == port;
 }
 
+/// A tunnel that carries ESP is one of ESP, whatever IKE goes with it: a client that has moved is
+/// recognised by its next ESP packet.
+void name_protocol(Tunnel& tunnel) noexcept {
+    const bool carries_esp = tunnel.peer_id[0] != 0 || tunnel.peer_id[1] != 0;
+    tunnel.protocol = carries_esp ? VpnProtocol::Esp : VpnProtocol::Ike;
+}
+
 /// ESP that is an IP protocol of its own has no ports.
 bool bare_esp(const Seen& seen) noexcept {
     return seen.port[0] == 0 && seen.port[1] == 0;
@@ -144,7 +151,7 @@ void request(Tunnel& tunnel, const IkeMessage& message, const Seen& seen,
     if ((last & ~kAnswered) == name) return;
     if (!tunnel.confirmed()) {
         tunnel.session = session_of(message, initiator_of(tunnel, message, seen.from, seen.from));
-        tunnel.protocol = VpnProtocol::Ike;
+        name_protocol(tunnel);
     }
     if (message.first_exchange() || creates_child(message)) tunnel.changed = seen.now;
     // The first quick mode of IKEv1 makes the first security association, later ones replace it.
@@ -159,7 +166,7 @@ void agreed(Tunnel& tunnel, const IkeMessage& message, const Seen& seen,
     const Side asker = opposite(seen.from);
     const auto session = session_of(message, initiator_of(tunnel, message, seen.from, asker));
     const auto before = std::exchange(tunnel.session, session);
-    tunnel.protocol = VpnProtocol::Ike;
+    name_protocol(tunnel);
     if (!tunnel.confirmed()) {
         in_a_row(tunnel, Side::Client) = in_a_row(tunnel, Side::Server) = 0;
         if (needs_session(message)) {
@@ -225,6 +232,7 @@ void unconfirmed_esp(Tunnel& tunnel, const EspPacket& packet, const Seen& seen,
     count = follows ? count + 1 : 1;
     tunnel.peer_id[from] = packet.spi;
     note_seen_data(tunnel, seen);
+    name_protocol(tunnel);
     if (in_a_row(tunnel, Side::Client) < kEnough || in_a_row(tunnel, Side::Server) < kEnough)
         return;
     for (const Side side : {Side::Client, Side::Server}) {
@@ -247,6 +255,7 @@ void confirmed_esp(Tunnel& tunnel, const EspPacket& packet, const Seen& seen,
         if (!seen_by_ike && before != 0 && packet.sequence <= kFresh && !other_side)
             note_renegotiation(tunnel, seen, desk, packet.spi);
     }
+    name_protocol(tunnel);
     if (packet.spi == tunnel.peer_id[from]) let_pass(tunnel, seen.from);
     note_seen_data(tunnel, seen);
     if (tunnel.peer_id[0] != 0 && tunnel.peer_id[1] != 0) note_established(tunnel, seen, desk);

@@ -121,6 +121,8 @@ void confirmed_data(Tunnel& tunnel, const WireGuardMessage& message, const Seen&
         if (tunnel.stage < TunnelStage::Established) let_pass(tunnel, opposite(seen.from));
         // The response was data of the server side: an empty packet under the key.
         note_established(tunnel, seen, desk);
+    } else if (asked == 0 && tunnel.stage == TunnelStage::Established) {
+        let_pass(tunnel, seen.from);  // the table had it looked at because the client has moved
     }
     if (seen.payload.size() == WireGuardMessage::kKeepalive) {
         note_keepalive(tunnel, seen, desk);

@@ -114,6 +114,7 @@ TEST(Ipsec, ike_auth_on_port_4500_is_the_same_session_and_esp_both_ways_establis
     script.at(3ms).server(esp(0xf2055ee2, 1));
     EXPECT_EQ(script.stage(), TunnelStage::Established);
     EXPECT_EQ(script.events(), "answered/server established/server=3000000");
+    EXPECT_EQ(script.tunnel().protocol, VpnProtocol::Esp);
     EXPECT_EQ(script.tunnel().peer_id, (std::array<uint32_t, 2>{0x62da69a7, 0xf2055ee2}));
     EXPECT_FALSE(script.tunnel().picked_up);
 }
