@@ -19,6 +19,7 @@ struct TunnelObserver {
 };
 
 inline constexpr std::array kTunnelObservers = {
+    TunnelObserver{VpnProtocol::OpenVpn, openvpn::begins, openvpn::observe},
     TunnelObserver{VpnProtocol::WireGuard, wireguard::begins, wireguard::observe},
     TunnelObserver{VpnProtocol::Ike, ipsec::begins, ipsec::observe},
     TunnelObserver{VpnProtocol::Dtls, dtls::begins, dtls::observe},
@@ -33,11 +34,11 @@ struct Told {
 };
 
 /// One connection before one observer, in the way that the contract says: its first packet decides
-/// whether it may be a tunnel, at most eight are looked at before it is confirmed, and plain data
+/// whether it may be a tunnel, at most sixteen are looked at before it is confirmed, and plain data
 /// passes the observer by.
 class TunnelWatch final : public TunnelDesk {
   public:
-    static constexpr uint8_t kMaxInspected = 8;
+    static constexpr uint8_t kMaxInspected = 16;
 
     TunnelWatch(const TunnelObserver& observer, std::array<uint16_t, 2> ports)
         : observer_{observer}, ports_{ports} {}
@@ -47,12 +48,14 @@ class TunnelWatch final : public TunnelDesk {
         const Seen seen{payload, from, now, ports_};
         if (!asked_) {
             asked_ = true;
-            tunnel_.started = now;
+            if (payload.empty()) return Seeing::Reject;
+            tunnel_.started = tunnel_.changed = now;
             watched_ = observer_.begins(seen, tunnel_);
             tunnel_.inspected = 1;
             return watched_ ? Seeing::Fits : Seeing::Reject;
         }
         if (!watched_) return Seeing::Reject;
+        if (payload.empty()) return Seeing::Fits;  // there is nothing to observe
         const auto side = static_cast<size_t>(from);
         if (payload.size() > tunnel_.small[side] && payload[0] == tunnel_.data_byte[side]) {
             ++passed_;

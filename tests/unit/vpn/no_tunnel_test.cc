@@ -164,10 +164,11 @@ Bytes game(Talk& talk, size_t side) {
     return with_header(talk, out, 40 + talk.dice.below(60));
 }
 
-/// Another one: a fixed tag, then a big-endian number; any length.
+/// Another one: a fixed tag, then a big-endian number; odd lengths. The tag isn't one of OpenVPN's
+/// first bytes, with which that is what OpenVPN looks like in mid-stream.
 Bytes tagged(Talk& talk, size_t side) {
     Bytes out;
-    append32(out, static_cast<uint32_t>(talk.ids[side]) | 0x100);
+    append32(out, (static_cast<uint32_t>(talk.ids[side]) & 0x3fffffff) | 0x80000100);
     append32(out, talk.counts[side]);
     return with_header(talk, out, 9 + 2 * talk.dice.below(60));
 }
@@ -234,7 +235,7 @@ size_t converse(const Protocol& protocol, uint64_t seed) {
     const std::array<uint16_t, 2> ports{static_cast<uint16_t>(20000 + dice.below(40000)), server};
     std::array<TunnelWatch, kTunnelObservers.size()> watches{
         TunnelWatch{kTunnelObservers[0], ports}, TunnelWatch{kTunnelObservers[1], ports},
-        TunnelWatch{kTunnelObservers[2], ports}};
+        TunnelWatch{kTunnelObservers[2], ports}, TunnelWatch{kTunnelObservers[3], ports}};
     for (talk.number = 0; talk.number < kPackets; ++talk.number) {
         const size_t side = talk.number == 0 ? 0 : dice.below(2);
         ++talk.counts[side];
