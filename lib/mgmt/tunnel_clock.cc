@@ -22,6 +22,9 @@ double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
+/// 50 ppm: a worse oscillator than that is worth a word.
+constexpr int64_t kWorstDrift = 20000;
+
 }  // namespace
 
 std::string clock_words(const ClockOffset& offset) {
@@ -35,13 +38,15 @@ std::optional<Duration> PeerClock::add(uint64_t unix_seconds, Duration wall, Ins
     const Duration told =
         std::chrono::seconds{std::min<uint64_t>(unix_seconds, std::uint32_t{UINT32_MAX})};
     const ClockOffset sample{told - wall, told - wall + kResolution};
+    const Duration move = sample.middle() - trend_last_;
+    const Duration gap = at - last_;
     last_ = at;
+    trend_last_ = sample.middle();
     if (!trend_begun_) {
         trend_begun_ = true;
         trend_begin_ = at;
         trend_first_ = sample.middle();
     }
-    trend_last_ = sample.middle();
     const ClockOffset both{std::max(offset_.low, sample.low), std::min(offset_.high, sample.high)};
     if (samples_ != 0 && both.low <= both.high) {
         offset_ = both;
@@ -49,19 +54,20 @@ std::optional<Duration> PeerClock::add(uint64_t unix_seconds, Duration wall, Ins
         return std::nullopt;
     }
     const bool first = samples_ == 0;
-    const Duration misfit = both.low - both.high;
-    const Duration step = sample.middle() - offset_.middle();
     offset_ = sample;
     samples_ = 1;
-    if (first || misfit <= kStep) return std::nullopt;
+    // Against the last sample alone: what many have narrowed may be long ago, and clocks drift.
+    if (first || std::chrono::abs(move) <= kResolution + kStep + gap / kWorstDrift)
+        return std::nullopt;
     trend_begin_ = at;
     trend_first_ = sample.middle();
-    return step;
+    return move;
 }
 
 void PeerClock::shift(Duration by) noexcept {
     offset_.low -= by;
     offset_.high -= by;
+    trend_last_ -= by;
     // How fast the other clock runs against ours can't be told across a step of ours.
     trend_begun_ = false;
 }

@@ -31,6 +31,7 @@ std::string interval(Duration duration) {
 
 /// The one thing that matters most about a tunnel.
 std::string note(const TunnelStory& story, const TunnelView& view) {
+    if (!story.ended && story.successor != 0) return "its client has begun another";
     const uint32_t flaps = view.registry.flap_score(story, view.now);
     if (!story.ended && flaps >= TunnelRegistry::kFlapAlert)
         return "came back " + std::to_string(flaps) + " times in 10 min" +

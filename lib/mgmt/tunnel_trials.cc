@@ -31,6 +31,11 @@ Duration tolerance(Duration keepalive) {
 /// How well an old tunnel explains a new handshake, best first.
 enum class Fit : uint8_t { ServerSilent, Over, ClientSilent, BothAlive };
 
+/// Whether its client took it for a tunnel: it sent data, though nothing may have come back.
+bool was_tunnel(const TunnelStory& story) {
+    return story.was_established() || (story.confirmed && story.record.data_packets[kClient] != 0);
+}
+
 /// How long both sides had not been heard at `at`.
 void note_silence(ResetEvidence& e, const TunnelStory& old, Instant at) {
     e.at = at;
@@ -65,7 +70,7 @@ void TunnelRegistry::begin_trial(TunnelStory& fresh, uint32_t old, Instant at) {
     const auto& stories = client->second.stories;
     const bool had_another = std::any_of(stories.begin(), stories.end(), [&](uint32_t key) {
         const TunnelStory* other = story(key);
-        return key != fresh.key && other != nullptr && other->was_established();
+        return key != fresh.key && other != nullptr && was_tunnel(*other);
     });
     if (!had_another) return;
     Trial& trial = trials_.emplace_back();
@@ -75,7 +80,7 @@ void TunnelRegistry::begin_trial(TunnelStory& fresh, uint32_t old, Instant at) {
     trial.same_ports = old != 0;
     TunnelStory* known = mutable_story(old);
     if (known == nullptr) return;
-    if (known->was_established())
+    if (was_tunnel(*known))
         choose(trial, *known);
     else
         trials_.pop_back();
@@ -95,7 +100,7 @@ uint32_t TunnelRegistry::best_predecessor(const Trial& trial) const {
     for (const uint32_t key : client->second.stories) {
         const TunnelStory* other = story(key);
         if (other == nullptr || key == trial.fresh || other->successor != 0 ||
-            !other->was_established() || other->record.started > trial.at)
+            !was_tunnel(*other) || other->record.started > trial.at)
             continue;
         // A tunnel that goes on beside the new one is another device's.
         if (trial.doubtful && other->last_seen(Side::Client) > trial.at + 1s) continue;

@@ -137,7 +137,7 @@ constexpr std::array<TunnelVerdictInfo, kTunnelVerdictCount> kTable = {{
      "the server's packets left here, but did not reach the client",
      "lower keepalive below the lifetime of the client's NAT, 25 s fits most"},
     {TunnelVerdict::ClientDied, "client_died",
-     "the client's process had ended without a good-bye",
+     "the client's process had ended, or was restarted, without a good-bye",
      "explicit-exit-notify tells the server at once; look into the client's log"},
     {TunnelVerdict::ClientOffline, "client_offline",
      "the client was away: asleep, or between two networks",
@@ -166,12 +166,15 @@ Duration silence_limit(Duration keepalive) noexcept {
 
 bool ResetEvidence::server_silent() const noexcept {
     if (!both_ping) return told_silent[kServer];
-    return silence(Side::Server) >= silence_limit(keepalive[kServer]);
+    // Servers push their own keepalive to clients, so that one side's tells the other's.
+    const Duration own = keepalive[kServer] == 0s ? keepalive[kClient] : keepalive[kServer];
+    return silence(Side::Server) >= silence_limit(own);
 }
 
 bool ResetEvidence::client_silent() const noexcept {
     if (!both_ping && keepalive[kClient] == 0s) return told_silent[kClient];
-    const Duration own = keepalive[kClient] == 0s ? Duration{10s} : keepalive[kClient];
+    Duration own = keepalive[kClient] == 0s ? keepalive[kServer] : keepalive[kClient];
+    if (own == 0s) own = 10s;
     return silence(Side::Client) > own * 3 / 2 + kRestartPause;
 }
 

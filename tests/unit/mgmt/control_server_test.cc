@@ -182,7 +182,8 @@ TEST_F(ControlTest, a_bad_request_is_told_and_the_connection_goes_on) {
         {"{}", "the request has no \"cmd\""},
         {R"({"cmd":7})", "the request has no \"cmd\""},
         {R"({"cmd":"format"})",
-         "unknown command \"format\" (flows, events, drops, stats, version, health, reload, "
+         "unknown command \"format\" (flows, events, stale, tunnels, tunnel, drops, stats, "
+         "version, health, reload, "
          "flush)"},
         {R"({"cmd":"flows","output":"xml"})", "\"output\" must be one of json, table, conntrack"},
         {R"({"cmd":"flows","filters":7})", "\"filters\" must be an object"},

@@ -318,7 +318,7 @@ TEST(TunnelRegistry, a_servers_clock_that_is_off_is_told_once) {
     EXPECT_NEAR(script.counters.clock_low, 7, 0.1);
     // Somebody sets it right.
     script.tell(record, TunnelEventKind::Clock, 7200s, Side::Server, 1700007200);
-    EXPECT_EQ(script.last("clock_step").sentence, "the server's clock was set back by about 6.9 s");
+    EXPECT_EQ(script.last("clock_step").sentence, "the server's clock was set back by about 7.0 s");
     EXPECT_EQ(script.count("clock_offset"), 2U);
     EXPECT_FALSE(script.last("clock_offset").warning);
     script.advance(7201s);

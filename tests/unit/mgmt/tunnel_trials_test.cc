@@ -99,6 +99,21 @@ TEST(TunnelTrials, a_first_tunnel_and_a_failed_handshake_have_no_verdict) {
     EXPECT_EQ(script.last("failed").sentence, "the handshake failed: the server never answered");
 }
 
+TEST(TunnelTrials, a_client_that_sent_data_and_got_none_had_a_tunnel_nevertheless) {
+    TunnelScript script;
+    TunnelRecord old = openvpn_record(0);
+    script.start(old, 0s);
+    script.answer(old, 10ms);
+    TunnelScript::heard(old, 29s, 10ms);
+    old.data_packets = {4, 0};
+    TunnelRecord fresh = openvpn_record(1);
+    script.figures({old}, 29s);
+    script.start(fresh, 30s);
+    script.answer(fresh, 30010ms);
+    script.figures({old, fresh}, 30020ms);
+    EXPECT_EQ(script.verdict(), "server_lost_client");
+}
+
 TEST(TunnelTrials, after_an_exit_it_is_graceful_and_no_flap) {
     TunnelScript script;
     for (uint32_t i = 0; i < 5; ++i) {

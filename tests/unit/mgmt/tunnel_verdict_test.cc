@@ -196,6 +196,15 @@ TEST(TunnelVerdict,
     EXPECT_TRUE(heard(18100ms, 30s).client_silent());
 }
 
+TEST(TunnelVerdict, one_sides_keepalive_stands_for_the_others_while_that_is_unknown) {
+    ResetEvidence evidence = heard(1s, 6s);
+    evidence.keepalive = {1s, 0s};
+    EXPECT_TRUE(evidence.server_silent());
+    evidence = heard(8s, 1s);
+    evidence.keepalive = {0s, 1s};
+    EXPECT_TRUE(evidence.client_silent());
+}
+
 TEST(TunnelVerdict, the_silence_tells_the_clients_ping_restart) {
     EXPECT_NE(judge(server_silent()).sentence.find("its ping-restart is at most 28.6 s"),
               std::string::npos);
