@@ -49,10 +49,10 @@ std::string wall_text(const json& wall, const Style& style) {
         text += line("error", print("%.1f ms estimated, %.1f ms at most",
                                     number(kernel, "estimated_error_s") * 1e3,
                                     number(kernel, "max_error_s") * 1e3));
-        text += line("correction", with_sign(number(kernel, "offset_s")) + " left, frequency " +
-                                       print("%+.3f ppm, TAI %+.0f s",
-                                             number(kernel, "frequency_ppm"),
-                                             number(kernel, "tai_offset_s")));
+        text +=
+            line("correction", with_sign(number(kernel, "offset_s")) + " left, frequency " +
+                                   print("%+.3f ppm, TAI %+.0f s", number(kernel, "frequency_ppm"),
+                                         number(kernel, "tai_offset_s")));
     }
     const auto forward = wall.value("steps_forward", uint64_t{0});
     const auto back = wall.value("steps_back", uint64_t{0});

@@ -91,8 +91,7 @@ int run_health(Client& client, const Style& style) {
     for (const json& check : *lines) {
         const bool ok = check.value("ok", false);
         const std::string bad = check.value("advisory", false) ? "warns " : "failed";
-        std::cout << (ok ? style.good("ok    ") : style.bad(bad)) << "  "
-                  << text(check, "check");
+        std::cout << (ok ? style.good("ok    ") : style.bad(bad)) << "  " << text(check, "check");
         if (!ok) std::cout << ": " << text(check, "detail");
         std::cout << "\n";
     }

@@ -84,8 +84,7 @@ void TscTime::bend_at(double rate, uint64_t ticks) noexcept {
 }
 
 double TscTime::hertz() const noexcept {
-    return 1e9 * static_cast<double>(uint64_t{1} << 32) /
-           static_cast<double>(line_.value().factor);
+    return 1e9 * static_cast<double>(uint64_t{1} << 32) / static_cast<double>(line_.value().factor);
 }
 
 }  // namespace ravelin

@@ -75,7 +75,7 @@ struct Appliance {
     const Topology* topology = nullptr;
     Published<Runtime>* runtime = nullptr;
     Quiescence* quiescence = nullptr;
-    Config config;                          ///< as started; names of ports and wires stay so
+    Config config;  ///< as started; names of ports and wires stay so
     /// The clock that the workers read. Times that come from a worker are its own, less its pauses:
     /// take them through PauseHistory::on_the_clock().
     std::function<Instant()> now;

@@ -60,14 +60,19 @@ std::vector<ClockNews> ClockHealth::look(const ClockReading& reading) {
 
 void ClockHealth::judge_kernel(const KernelClock& kernel, News& news) {
     if (!kernel.known) return;
-    const bool changed = !status_.kernel.known || status_.kernel.synchronised != kernel.synchronised;
+    const bool changed =
+        !status_.kernel.known || status_.kernel.synchronised != kernel.synchronised;
     if (!changed || (kernel.synchronised && !status_.looked)) return;
     if (kernel.synchronised) {
-        news.push_back({ClockNews::Kind::Synchronised, LogLevel::Info, {},
+        news.push_back({ClockNews::Kind::Synchronised,
+                        LogLevel::Info,
+                        {},
                         "wall clock is synchronised, to within " +
                             print("%.1f ms", seconds(kernel.max_error) * 1e3)});
     } else {
-        news.push_back({ClockNews::Kind::Unsynchronised, LogLevel::Warning, {},
+        news.push_back({ClockNews::Kind::Unsynchronised,
+                        LogLevel::Warning,
+                        {},
                         "wall clock isn't synchronised: times in logs and events may be wrong; "
                         "timers don't use it"});
     }
@@ -88,8 +93,7 @@ void ClockHealth::judge_wall(const ClockReading& reading, News& news) {
 }
 
 void ClockHealth::judge_timers(const ClockReading& reading, News& news) {
-    const Duration gained =
-        (reading.own - previous_->own) - (reading.raw - previous_->raw);
+    const Duration gained = (reading.own - previous_->own) - (reading.raw - previous_->raw);
     if (magnitude(gained) > kJump + reading.uncertainty + previous_->uncertainty) {
         ++status_.jumps;
         first_.own += gained;
@@ -121,7 +125,9 @@ void ClockHealth::judge_rate(const ClockReading& reading, News& news) {
     if (std::fabs(wrong) <= kBearablePpm) return;
     ++status_.bends;
     bend_(1 / (1 + wrong * 1e-6));
-    news.push_back({ClockNews::Kind::Bent, LogLevel::Warning, {},
+    news.push_back({ClockNews::Kind::Bent,
+                    LogLevel::Warning,
+                    {},
                     print("timers ran %.0f ppm too %s against CLOCK_MONOTONIC_RAW; their rate was "
                           "corrected, without a step",
                           std::fabs(wrong), wrong > 0 ? "fast" : "slow")});
@@ -136,8 +142,8 @@ std::vector<ClockNews> ClockHealth::look_at_workers(const Appliance& appliance) 
         auto& [count, total] = paused_[i];
         if (history.count == count) continue;
         const Duration length = history.total() - total;
-        std::string text = "worker " + worker.lcore + " didn't run for " +
-                           print("%.1f s", seconds(length));
+        std::string text =
+            "worker " + worker.lcore + " didn't run for " + print("%.1f s", seconds(length));
         if (history.count - count > 1) text += " (" + times(history.count - count) + ")";
         news.push_back({ClockNews::Kind::Pause, LogLevel::Warning, length,
                         text + "; its timers stood still meanwhile"});
@@ -165,9 +171,10 @@ std::string ClockHealth::timer_finding(const TimerClock& timer) const {
         return print("timers ran %.0f ppm too %s against CLOCK_MONOTONIC_RAW", std::fabs(raw),
                      raw > 0 ? "fast" : "slow");
     if (std::fabs(monotonic) > kOddPpm)
-        return print("CLOCK_MONOTONIC runs %.0f ppm %s than the timers: the host's time service is "
-                     "correcting a large error",
-                     std::fabs(monotonic), monotonic > 0 ? "slower" : "faster");
+        return print(
+            "CLOCK_MONOTONIC runs %.0f ppm %s than the timers: the host's time service is "
+            "correcting a large error",
+            std::fabs(monotonic), monotonic > 0 ? "slower" : "faster");
     if (!timer.invariant)
         return "the processor doesn't promise a time stamp counter of constant rate; timers are "
                "checked against CLOCK_MONOTONIC_RAW and corrected";

@@ -55,8 +55,8 @@ struct WallClockTrust {
     Duration max_error{};  ///< when synchronised: how wrong it may be
 };
 
-/// Judges the host's clocks: whether the timers' clock runs as CLOCK_MONOTONIC_RAW does, whether the
-/// wall clock is synchronised, and whether somebody set it.
+/// Judges the host's clocks: whether the timers' clock runs as CLOCK_MONOTONIC_RAW does, whether
+/// the wall clock is synchronised, and whether somebody set it.
 ///
 /// Nothing of it ever reaches a timer, but one thing: when the timers' clock runs too fast or too
 /// slow by more than kBearable, it is bent to the right rate (ADR 15). The management thread calls
@@ -104,8 +104,8 @@ class ClockHealth {
     mutable std::mutex mutex_;
     ClockStatus status_;
     std::optional<ClockReading> previous_;
-    ClockReading first_{};                       ///< its `own` moves along with every jump
-    ClockReading window_{};                      ///< where it began
+    ClockReading first_{};                               ///< its `own` moves along with every jump
+    ClockReading window_{};                              ///< where it began
     std::vector<std::pair<uint64_t, Duration>> paused_;  ///< by worker: pauses told, their sum
 };
 

@@ -60,7 +60,8 @@ std::vector<HealthCheck> check_health(const Appliance& appliance) {
 }
 
 bool all_ok(const std::vector<HealthCheck>& checks) {
-    return std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.ok || check.advisory; });
+    return std::all_of(checks.begin(), checks.end(),
+                       [](const auto& check) { return check.ok || check.advisory; });
 }
 
 }  // namespace ravelin

@@ -11,8 +11,8 @@ struct timex;
 
 namespace ravelin {
 
-/// What the kernel says of its wall clock, as whoever disciplines it (chronyd, ntpd, timesyncd) told
-/// it: adjtimex(2).
+/// What the kernel says of its wall clock, as whoever disciplines it (chronyd, ntpd, timesyncd)
+/// told it: adjtimex(2).
 struct KernelClock {
     bool known = false;         ///< the call worked
     bool synchronised = false;  ///< neither STA_UNSYNC nor TIME_ERROR

@@ -80,7 +80,8 @@ void register_config_metrics(Registry& registry, const MetricSources& sources) {
                  Registry::Collect{[&appliance] {
                      Samples samples;
                      for (const HealthCheck& check : check_health(appliance))
-                         if (!check.advisory) samples.push_back(sample({check.name}, check.ok ? 1 : 0));
+                         if (!check.advisory)
+                             samples.push_back(sample({check.name}, check.ok ? 1 : 0));
                      return samples;
                  }});
     registry.add(

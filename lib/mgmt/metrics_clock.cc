@@ -37,14 +37,14 @@ void add_rate_metric(Registry& registry, const Appliance& appliance, const char*
 
 void add_pause_metric(Registry& registry, const Appliance& appliance, const char* name,
                       const char* help, std::function<double(const PauseHistory&)> value) {
-    registry.add({name, MetricType::Counter, help, {"lcore"}},
-                 Registry::Collect{[&appliance, value = std::move(value)] {
-                     Samples samples;
-                     for (const WorkerHandle& worker : appliance.workers)
-                         samples.push_back(
-                             sample({worker.lcore}, value(worker.link->pauses.value())));
-                     return samples;
-                 }});
+    registry.add(
+        {name, MetricType::Counter, help, {"lcore"}},
+        Registry::Collect{[&appliance, value = std::move(value)] {
+            Samples samples;
+            for (const WorkerHandle& worker : appliance.workers)
+                samples.push_back(sample({worker.lcore}, value(worker.link->pauses.value())));
+            return samples;
+        }});
 }
 
 void register_wall_metrics(Registry& registry, const Appliance& appliance) {

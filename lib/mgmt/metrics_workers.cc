@@ -115,8 +115,8 @@ void register_worker_metrics(Registry& registry, const MetricSources& sources) {
                      for (const WorkerHandle& worker : appliance.workers) {
                          const Duration unix =
                              worker.link->last_heartbeat().time_since_epoch() + offset;
-                         samples.push_back(sample(
-                             {worker.lcore}, std::chrono::duration<double>(unix).count()));
+                         samples.push_back(
+                             sample({worker.lcore}, std::chrono::duration<double>(unix).count()));
                      }
                      return samples;
                  }});

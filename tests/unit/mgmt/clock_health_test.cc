@@ -4,9 +4,8 @@
 #include "fake_appliance.h"
 #include "mgmt/health.h"
 
-#include <nlohmann/json.hpp>
-
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <string>
 #include <vector>
@@ -31,8 +30,7 @@ class Host {
     /// A second passes for all clocks, for the timers' one at another rate, and is looked at.
     std::vector<ClockNews> second(double rate = 1) {
         reading_.own += std::chrono::duration_cast<Duration>(Duration{1s} * rate * rate_);
-        for (Duration* clock :
-             {&reading_.wall, &reading_.boot, &reading_.monotonic, &reading_.raw})
+        for (Duration* clock : {&reading_.wall, &reading_.boot, &reading_.monotonic, &reading_.raw})
             *clock += 1s;
         return look();
     }
@@ -79,9 +77,9 @@ struct Step {
 };
 
 TEST(ClockHealth, each_step_of_the_wall_clock_is_told_once_and_moves_no_timer) {
-    const Step steps[] = {{7s, "+7.0 s"},      {-7s, "-7.0 s"},     {1h, "+3600.0 s"},
-                          {-1h, "-3600.0 s"},  {24h, "+86400.0 s"}, {-24h, "-86400.0 s"},
-                          {-150ms, "-0.1 s"},  {1s, "+1.0 s"}};
+    const Step steps[] = {{7s, "+7.0 s"},     {-7s, "-7.0 s"},     {1h, "+3600.0 s"},
+                          {-1h, "-3600.0 s"}, {24h, "+86400.0 s"}, {-24h, "-86400.0 s"},
+                          {-150ms, "-0.1 s"}, {1s, "+1.0 s"}};
     Host host;
     for (const Step& step : steps) {
         host.clocks().wall += step.by;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/http_server.h"
 
-#include "mgmt/clock_health.h"
-
 #include "fake_appliance.h"
+#include "mgmt/clock_health.h"
 #include "mgmt/metrics_catalog.h"
 #include "mgmt/unix_socket.h"
 
@@ -120,8 +119,9 @@ TEST_F(HttpTest, what_is_wrong_with_clocks_is_told_and_changes_no_readiness) {
     fake_.appliance.clocks = &clocks;
     EXPECT_EQ(body(get("/readyz")), "ok\n");
     const std::string verbose = body(get("/readyz?verbose"));
-    EXPECT_TRUE(verbose.starts_with("[+]workers ok\n[+]ports ok\n[+]timer_clock ok\n"
-                                    "[!]wall_clock warns: the wall clock isn't synchronised"));
+    EXPECT_TRUE(
+        verbose.starts_with("[+]workers ok\n[+]ports ok\n[+]timer_clock ok\n"
+                            "[!]wall_clock warns: the wall clock isn't synchronised"));
     EXPECT_TRUE(verbose.ends_with("readyz check passed\n"));
     const std::string metrics = body(get("/metrics"));
     EXPECT_NE(metrics.find("\nravelin_ready 1\n"), std::string::npos);

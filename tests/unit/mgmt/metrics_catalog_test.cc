@@ -86,7 +86,8 @@ const std::set<std::string> kNotYet{
     "ravelin_flow_export_records_total",
 };
 
-/// Metrics beyond the catalogue: the two of the law of conservation, what tracking says, and clocks.
+/// Metrics beyond the catalogue: the two of the law of conservation, what tracking says, and
+/// clocks.
 const std::set<std::string> kOwn{
     "ravelin_unaccounted_packets",
     "ravelin_held_packets",
