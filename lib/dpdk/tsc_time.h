@@ -27,7 +27,7 @@ struct TscSample {
 /// The same between two samples.
 [[nodiscard]] uint64_t tsc_hertz_between(const TscSample& begin, const TscSample& end) noexcept;
 
-/// The line that all clocks of the process share (ADR 15). Begins at Instant{}.
+/// The line that all clocks of the process share (ADR 16). Begins at Instant{}.
 class TscTime {
   public:
     TscTime(uint64_t hertz, uint64_t origin) noexcept;

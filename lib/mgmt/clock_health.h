@@ -59,7 +59,7 @@ struct WallClockTrust {
 /// the wall clock is synchronised, and whether somebody set it.
 ///
 /// Nothing of it ever reaches a timer, but one thing: when the timers' clock runs too fast or too
-/// slow by more than kBearable, it is bent to the right rate (ADR 15). The management thread calls
+/// slow by more than kBearable, it is bent to the right rate (ADR 16). The management thread calls
 /// look(); any thread may ask for the status.
 class ClockHealth {
   public:

@@ -55,7 +55,7 @@ struct PauseHistory {
     }
 };
 
-/// A worker's own time: a clock that stands still while the worker doesn't run (ADR 15).
+/// A worker's own time: a clock that stands still while the worker doesn't run (ADR 16).
 ///
 /// A gap of more than kLongestTurn between two readings is a pause. All but one tick of it is left
 /// out, so that nothing which the shard holds expires because of it: neither connections, whose

@@ -55,7 +55,7 @@ TEST(Sequenced, is_read_whole_while_its_one_writer_replaces_it) {
         uint64_t one = 0;
         uint64_t two = 0;
     };
-    Sequenced<Pair> shared;
+    Sequenced<Pair> shared{{0, ~uint64_t{0}}};
     std::atomic<bool> stop{false};
     std::thread writer{[&] {
         for (uint64_t i = 1; i <= 100'000; ++i)
