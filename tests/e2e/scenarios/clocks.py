@@ -28,7 +28,7 @@ def _json_lines(program):
 
 
 def _port(event):
-    return event["flow"]["original"]["destination_port"]
+    return event["flow"]["original"].get("dport")
 
 
 def _between(seen, least, most, what):
@@ -52,7 +52,7 @@ def _step(wire, ravelin, wall, offset, port):
 
 def wall_clock_steps(wire):
     """setting the wall clock by 7 s, an hour or a day changes no verdict, timeout or order"""
-    wall = FakeWallClock(wire.path("wall-clock"))
+    wall = FakeWallClock(wire.folder)
     ravelin = wire.start_ravelin(environment=wall.environment,
                                  conntrack="  timeouts: {udp_unreplied: 3s}\n")
     events = _listen(wire, ravelin)

@@ -288,7 +288,7 @@ TEST(ClockHealth, what_is_wrong_with_clocks_is_advice_and_stops_nothing) {
     ASSERT_EQ(checks.size(), 4U);
     EXPECT_EQ(checks[2].name, "timer_clock");
     EXPECT_EQ(checks[3].name, "wall_clock");
-    for (const size_t clock : {2, 3}) {
+    for (const size_t clock : {size_t{2}, size_t{3}}) {
         EXPECT_FALSE(checks[clock].ok);
         EXPECT_TRUE(checks[clock].advisory);
         EXPECT_NE(checks[clock].detail, "");
