@@ -27,8 +27,8 @@ inline void put_on_the_clock(StaleRecord& record, const PauseHistory& pauses) no
 
 inline void put_on_the_clock(TunnelRecord& tunnel, const PauseHistory& pauses) noexcept {
     // The beginning of time stands for "never".
-    for (Instant* time : {&tunnel.started, &tunnel.established, &tunnel.last_seen[0],
-                          &tunnel.last_seen[1]})
+    for (Instant* time :
+         {&tunnel.started, &tunnel.established, &tunnel.last_seen[0], &tunnel.last_seen[1]})
         if (*time != Instant{}) *time = pauses.on_the_clock(*time);
 }
 

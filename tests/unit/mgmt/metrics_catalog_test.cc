@@ -278,7 +278,7 @@ TEST(MetricsCatalog, the_clocks_are_described) {
     clocks.look(reading);
     EXPECT_EQ(lab.value("ravelin_wall_clock_synchronized"), 1);
     EXPECT_EQ(lab.value("ravelin_wall_clock_max_error_seconds"), 0.016);
-    EXPECT_EQ(lab.value("ravelin_wall_clock_frequency_adjustment_ratio"), -2.5e-6);
+    EXPECT_DOUBLE_EQ(lab.value("ravelin_wall_clock_frequency_adjustment_ratio"), -2.5e-6);
     EXPECT_EQ(lab.value("ravelin_wall_clock_tai_offset_seconds"), 37);
     EXPECT_EQ(lab.value("ravelin_wall_clock_steps_total", {"back"}), 1);
     EXPECT_EQ(lab.value("ravelin_wall_clock_steps_total", {"forward"}), 0);
