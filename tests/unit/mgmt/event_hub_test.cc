@@ -3,6 +3,7 @@
 #include "mgmt/event_hub.h"
 
 #include "fake_appliance.h"
+#include "mgmt/worker_time.h"
 
 #include <gtest/gtest.h>
 
@@ -42,6 +43,21 @@ TEST(EventHub, times_of_workers_that_were_paused_are_put_on_the_clock_and_in_ord
     }
     EXPECT_EQ(events[2].stale.ended, Instant{9s}) << "it had ended before the pause";
     EXPECT_EQ(events[4].stale.ended, Instant{16s});
+}
+
+TEST(WorkerTime, a_tunnels_times_are_put_on_the_clock_and_never_stays_never) {
+    PauseHistory pauses;
+    pauses.add(Instant{10s}, 5s);
+    TunnelEvent event;
+    event.at = Instant{12s};
+    event.tunnel.started = Instant{9s};
+    event.tunnel.last_seen = {Instant{10s}, Instant{}};
+    put_on_the_clock(event, pauses);
+    EXPECT_EQ(event.at, Instant{17s});
+    EXPECT_EQ(event.tunnel.started, Instant{9s});
+    EXPECT_EQ(event.tunnel.established, Instant{});
+    EXPECT_EQ(event.tunnel.last_seen[0], Instant{15s});
+    EXPECT_EQ(event.tunnel.last_seen[1], Instant{});
 }
 
 TEST(Subscription, shown_times_follow_steps_of_the_wall_clock_and_nothing_less) {
