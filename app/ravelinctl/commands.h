@@ -17,6 +17,7 @@ int run_tunnel(Client& client, const Options& options);
 int run_drops(Client& client, const Options& options, const Style& style);
 int run_stats(Client& client, const Options& options, const Style& style);
 int run_health(Client& client, const Style& style);
+int run_clock(Client& client, const Options& options, const Style& style);
 int run_reload(Client& client);
 int run_flush(Client& client, const Options& options);
 int run_version(Client& client, const Options& options);

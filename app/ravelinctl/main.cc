@@ -36,6 +36,8 @@ int run(const Options& options) {
             return run_version(*client, options);
         case Command::Health:
             return run_health(*client, style);
+        case Command::Clock:
+            return run_clock(*client, options, style);
         case Command::Reload:
             return run_reload(*client);
         case Command::Flush:

@@ -172,6 +172,9 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
     add_output(*stats, options, {"table", "json", "jsonl"});
     add_command(*app, options, Command::Health, "health",
                 "Tell whether it forwards; exit code 1 when not");
+    CLI::App* clock = add_command(*app, options, Command::Clock, "clock",
+                                  "Show the clocks: what timers run by, and the host's wall clock");
+    add_output(*clock, options, {"table", "json"});
     add_command(*app, options, Command::Reload, "reload",
                 "Read the configuration again; a broken one changes nothing (exit code 4)");
     CLI::App* flush =

@@ -20,6 +20,7 @@ enum class Command : uint8_t {
     Stats,
     Version,
     Health,
+    Clock,
     Reload,
     Flush
 };

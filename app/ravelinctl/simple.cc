@@ -90,8 +90,8 @@ int run_health(Client& client, const Style& style) {
     lines->pop_back();
     for (const json& check : *lines) {
         const bool ok = check.value("ok", false);
-        std::cout << (ok ? style.good("ok    ") : style.bad("failed")) << "  "
-                  << text(check, "check");
+        const std::string bad = check.value("advisory", false) ? "warns " : "failed";
+        std::cout << (ok ? style.good("ok    ") : style.bad(bad)) << "  " << text(check, "check");
         if (!ok) std::cout << ": " << text(check, "detail");
         std::cout << "\n";
     }

@@ -4,6 +4,7 @@
 #include "banner.h"
 #include "build_info.h"
 #include "data_path.h"
+#include "mgmt/clock_health.h"
 #include "mgmt/log.h"
 #include "mgmt/manager.h"
 #include "signals.h"
@@ -76,7 +77,14 @@ ExitCode run_appliance(const Config& config) {
         log.error("start", path.error().message);
         return ExitCode::Environment;
     }
-    const Appliance appliance = (*path)->appliance(build_info());
+    Appliance appliance = (*path)->appliance(build_info());
+    ClockHealth clocks{appliance.bend_clock};
+    appliance.clocks = &clocks;
+    if (!appliance.timer_clock().invariant)
+        log.warning("clock",
+                    "the processor doesn't promise a time stamp counter of constant rate (no "
+                    "invariant TSC; a guest may need it switched on by its host): timers are "
+                    "checked against CLOCK_MONOTONIC_RAW once a second and corrected");
     // Before the first packet, so that a socket or an address in use ends a start that has
     // disturbed nobody.
     auto manager = Manager::open(appliance, counters, log);

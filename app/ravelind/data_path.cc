@@ -37,6 +37,7 @@ std::vector<QueuePlan> queue_plans(const std::vector<Port>& ports) {
 Result<std::unique_ptr<DataPath>> DataPath::open(const Config& config, EalLogSink sink) {
     // Asked before EAL binds this thread to the management CPUs.
     IdlePolicy idle = choose_idle_policy(config, usable_cpus());
+    const TscSample begin = TscSample::take();
     auto eal = Eal::start(config, std::move(sink));
     if (!eal) return tl::unexpected{eal.error()};
     auto buffers = Buffers::create(buffer_plan(config), eal->without_hugepages());
@@ -49,13 +50,14 @@ Result<std::unique_ptr<DataPath>> DataPath::open(const Config& config, EalLogSin
         ports.push_back(std::move(*port));
     }
     std::unique_ptr<DataPath> path{new DataPath{config, std::move(idle), std::move(*eal),
-                                                std::move(*buffers), std::move(ports)}};
+                                                std::move(*buffers), std::move(ports),
+                                                measure_tsc_hertz(begin)}};
     if (auto built = path->build_workers(); !built) return tl::unexpected{built.error()};
     return path;
 }
 
 DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffers,
-                   std::vector<Port> ports)
+                   std::vector<Port> ports, uint64_t tsc_hertz)
     : config_{config},
       eal_{std::move(eal)},
       buffers_{std::move(buffers)},
@@ -67,7 +69,7 @@ DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffe
       runtime_{make_runtime(config, 1)},
       quiescence_{topology_.worker_count},
       mesh_{topology_.worker_count},
-      clock_{TscClock::start()} {}
+      time_{tsc_hertz, TscSample::take().ticks} {}
 
 Result<void> DataPath::build_workers() {
     const uint32_t count = topology_.worker_count;
@@ -105,7 +107,7 @@ std::unique_ptr<DataPath::PollingWorker> DataPath::build_worker(
         WorkerParts{index, topology_, indirection_, runtime_, quiescence_, mesh_, *links_[index],
                     secret, config_.fragments, config_.tombstones / topology_.worker_count,
                     std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost)},
-        std::move(receive), transmit, clock_);
+        std::move(receive), transmit, time_);
 }
 
 Result<void> DataPath::start() {
@@ -124,8 +126,9 @@ Result<void> DataPath::start() {
 }
 
 void DataPath::loop(uint32_t worker) {
-    Worker<PortIo, TscClock>& own = workers_[worker]->worker;
+    auto& own = workers_[worker]->worker;
     const bool yields = idle_.yield;
+    workers_[worker]->clock.begin();
     Phase phase = Phase::Run;
     while (phase != Phase::End) {
         const bool busy = own.run_once(phase == Phase::Run);
@@ -164,9 +167,8 @@ void DataPath::drain(const std::function<bool()>& hurry) {
         return std::equal(now.begin(), now.end(), before.begin(),
                           [](uint64_t a, uint64_t b) { return a >= b + 2; });
     };
-    TscClock clock{clock_};
-    const Instant limit = clock.now() + kDrainLimit;
-    while (!(all_turned() && empty()) && clock.now() < limit && !hurry())
+    const Instant limit = time_.now() + kDrainLimit;
+    while (!(all_turned() && empty()) && time_.now() < limit && !hurry())
         std::this_thread::sleep_for(1ms);
     phase_.store(Phase::End);
     threads_.join();
@@ -190,12 +192,12 @@ Appliance DataPath::appliance(BuildInfo build) {
     appliance.runtime = &runtime_;
     appliance.quiescence = &quiescence_;
     appliance.config = config_;
-    // A copy for each call: the clock remembers its last reading and isn't shared by threads.
-    appliance.now = [this] { return TscClock{clock_}.now(); };
+    appliance.now = [this] { return time_.now(); };
+    appliance.bend_clock = [this](double rate) { time_.bend(rate); };
+    appliance.timer_clock = [this] { return TimerClock{tsc_is_invariant(), time_.hertz()}; };
     appliance.unix_offset = [this] {
         const auto wall = std::chrono::system_clock::now().time_since_epoch();
-        return std::chrono::duration_cast<Duration>(wall) -
-               TscClock{clock_}.now().time_since_epoch();
+        return std::chrono::duration_cast<Duration>(wall) - time_.now().time_since_epoch();
     };
     appliance.ports = [this] { return port_stats(); };
     appliance.mempools = [this] {

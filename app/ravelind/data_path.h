@@ -7,9 +7,10 @@
 #include "dpdk/eal.h"
 #include "dpdk/port.h"
 #include "dpdk/port_io.h"
-#include "dpdk/tsc_clock.h"
+#include "dpdk/tsc_time.h"
 #include "dpdk/worker_threads.h"
 #include "mgmt/appliance.h"
+#include "pipeline/pause_guard.h"
 #include "pipeline/worker.h"
 
 #include <atomic>
@@ -63,11 +64,13 @@ class DataPath {
     struct PollingWorker {
         PollingWorker(const WorkerParts& parts, std::vector<PortIo::ReceiveQueue> receive,
                       const std::array<PortIo::TransmitQueue, kMaxPorts>& transmit,
-                      const TscClock& origin)
-            : io{std::move(receive), transmit}, clock{origin}, worker{parts, io, clock} {}
+                      const TscTime& time)
+            : io{std::move(receive), transmit},
+              clock{time.clock(), parts.link.pauses},
+              worker{parts, io, clock} {}
         PortIo io;
-        TscClock clock;
-        Worker<PortIo, TscClock> worker;
+        PauseGuard<TscClock> clock;
+        Worker<PortIo, PauseGuard<TscClock>> worker;
     };
 
     struct LinkWatch {
@@ -76,7 +79,7 @@ class DataPath {
     };
 
     DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffers,
-             std::vector<Port> ports);
+             std::vector<Port> ports, uint64_t tsc_hertz);
 
     Result<void> build_workers();
     std::unique_ptr<PollingWorker> build_worker(uint8_t index, const HashSecret& secret,
@@ -97,7 +100,7 @@ class DataPath {
     Published<Runtime> runtime_;
     Quiescence quiescence_;
     HandoffMesh mesh_;
-    TscClock clock_;
+    TscTime time_;
     std::vector<std::unique_ptr<WorkerLink>> links_;
     std::vector<std::unique_ptr<PollingWorker>> workers_;
     std::atomic<Phase> phase_{Phase::Run};

@@ -14,6 +14,8 @@
 
 namespace ravelin {
 
+class ClockHealth;
+
 /// What the program is made of; ravelin_build_info, `ravelinctl version`.
 struct BuildInfo {
     std::string version;   ///< "0.1.0"
@@ -58,6 +60,12 @@ struct WorkerHandle {
     uint16_t cpu = 0;
 };
 
+/// The counter behind Appliance::now.
+struct TimerClock {
+    bool invariant = true;  ///< runs at one rate whatever the processor does
+    double hertz = 0;       ///< as it is taken to be now
+};
+
 /// Everything that management is given of the running appliance. Whoever builds the parts owns
 /// them and lets them outlive management. The functions are called from management threads, several
 /// at a time, and never wait for a worker.
@@ -67,9 +75,15 @@ struct Appliance {
     const Topology* topology = nullptr;
     Published<Runtime>* runtime = nullptr;
     Quiescence* quiescence = nullptr;
-    Config config;                          ///< as started; names of ports and wires stay so
-    std::function<Instant()> now;           ///< the clock that the workers read
+    Config config;  ///< as started; names of ports and wires stay so
+    /// The clock that the workers read. Times that come from a worker are its own, less its pauses:
+    /// take them through PauseHistory::on_the_clock().
+    std::function<Instant()> now;
     std::function<Duration()> unix_offset;  ///< Unix time at Instant{}, by today's wall clock
+    std::function<TimerClock()> timer_clock;
+    /// Lets `now` run that many times as fast from here on, without a jump.
+    std::function<void(double rate)> bend_clock;
+    ClockHealth* clocks = nullptr;  ///< what is known about the host's clocks
     std::function<std::vector<PortStats>()> ports;
     std::function<std::vector<MempoolStats>()> mempools;
     std::function<std::vector<RingStats>()> rings;

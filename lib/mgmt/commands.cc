@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/commands.h"
 
+#include "mgmt/clock_health.h"
 #include "mgmt/health.h"
 #include "mgmt/stale_format.h"
 #include "mgmt/stats_json.h"
@@ -83,6 +84,7 @@ Result<Reply> Commands::run(const json& request, Role role) {
     if (command == "stats") return stats();
     if (command == "version") return version();
     if (command == "health") return health();
+    if (command == "clock") return clock();
     if (command == "reload" || command == "flush") {
         if (role != Role::Admin)
             return fail("permission denied: " + command +
@@ -171,6 +173,7 @@ Result<Reply> Commands::events(const json& request) {
     subscription.conntrack.timestamp = flag(request, "timestamp");
     subscription.conntrack.unix_offset = parts_.appliance.unix_offset();
     subscription.remaining = *count;
+    subscription.everything = request.value("filters", json{}).empty();
     Reply reply;
     reply.text = line({{"listening", true}});
     reply.subscription = subscription;
@@ -223,10 +226,19 @@ Reply Commands::version() const {
 Reply Commands::health() const {
     Reply reply;
     const auto checks = check_health(parts_.appliance);
-    for (const HealthCheck& check : checks)
-        reply.text += line({{"check", check.name}, {"ok", check.ok}, {"detail", check.detail}});
+    for (const HealthCheck& check : checks) {
+        json one = {{"check", check.name}, {"ok", check.ok}, {"detail", check.detail}};
+        if (check.advisory) one["advisory"] = true;
+        reply.text += line(one);
+    }
     reply.text += line({{"end", true}, {"ready", all_ok(checks)}});
     return reply;
+}
+
+Reply Commands::clock() const {
+    json answer = json::parse(clock_json(parts_.appliance));
+    answer["end"] = true;
+    return one_line(answer);
 }
 
 Reply Commands::reload() {

@@ -42,7 +42,7 @@ struct Reply {
 ///     {"cmd":"stale","output":"table|json"}
 ///     {"cmd":"tunnels","output":"table|json","all":true,"ids":"session|hashed"}
 ///     {"cmd":"tunnel","id":"43e5","output":"json|text","ids":"session|hashed"}
-///     {"cmd":"drops"} {"cmd":"stats"} {"cmd":"version"} {"cmd":"health"}
+///     {"cmd":"drops"} {"cmd":"stats"} {"cmd":"version"} {"cmd":"health"} {"cmd":"clock"}
 ///     {"cmd":"reload"} {"cmd":"flush"}                                      (admin)
 ///
 /// Every answer is lines of JSON; the last one has "end":true, or is {"error":"..."} instead.
@@ -82,6 +82,7 @@ class Commands {
     [[nodiscard]] Reply stats() const;
     [[nodiscard]] Reply version() const;
     [[nodiscard]] Reply health() const;
+    [[nodiscard]] Reply clock() const;
     Reply reload();
     Result<Reply> flush();
     [[nodiscard]] FlowNames names() const;

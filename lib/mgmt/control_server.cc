@@ -232,9 +232,11 @@ void ControlServer::tell(const std::vector<TunnelNews>& news, uint64_t lost) {
 
 void ControlServer::deliver(size_t count, uint64_t lost,
                             const std::function<void(Subscription&, std::string& out)>& write) {
+    const Duration unix_offset = appliance_.unix_offset();
     for (Session& session : sessions_) {
         if (!session.subscription || session.closing) continue;
         Subscription& subscription = *session.subscription;
+        subscription.follow_wall_clock(unix_offset);
         subscription.lost += lost;
         if (session.out.size() - session.sent > kMaxBacklog) {
             subscription.lost += count;
@@ -247,6 +249,18 @@ void ControlServer::deliver(size_t count, uint64_t lost,
             session.out += "{\"end\":true}\n";
             session.closing = true;
         }
+    }
+}
+
+void ControlServer::announce(std::string_view line) {
+    for (Session& session : sessions_) {
+        if (!session.subscription || session.closing || !session.subscription->everything ||
+            session.subscription->output != FlowOutput::Json)
+            continue;
+        if (session.out.size() - session.sent > kMaxBacklog)
+            ++session.subscription->lost;
+        else
+            session.out.append(line);
     }
 }
 

@@ -43,6 +43,8 @@ class ControlServer {
 
     /// What happened to tunnels, and how much of that was lost, for those who listen.
     void tell(const std::vector<TunnelNews>& news, uint64_t lost = 0);
+    /// A line of JSON for every subscriber that takes JSON and filters nothing.
+    void announce(std::string_view line);
 
     [[nodiscard]] size_t clients() const noexcept { return sessions_.size(); }
     [[nodiscard]] size_t subscribers() const noexcept;

@@ -6,8 +6,10 @@
 #include "mgmt/stale_format.h"
 #include "mgmt/text.h"
 #include "mgmt/tunnel_format.h"
+#include "mgmt/worker_time.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace ravelin {
@@ -132,6 +134,7 @@ EventHub::Batch EventHub::drain() {
         batch.events.resize(before + waiting);
         const uint32_t taken = worker.link->events.pop(batch.events.data() + before, waiting);
         batch.events.resize(before + taken);
+        put_on_the_clock(std::span{batch.events}.subspan(before), *worker.link);
     }
     if (appliance_.workers.size() > 1)
         std::stable_sort(batch.events.begin(), batch.events.end(),

@@ -22,6 +22,15 @@ struct Subscription {
     ConntrackLineOptions conntrack;
     uint64_t remaining = UINT64_MAX;  ///< events until it has had enough
     uint64_t lost = 0;                ///< since it was last told
+    bool everything = false;          ///< no filter: also what is no connection's event
+
+    /// The wall clock follows its steps, not what moves it by less: the times of events that come
+    /// one after the other don't go back because somebody disciplines the clock.
+    static constexpr Duration kWallSlack = 10ms;
+    void follow_wall_clock(Duration unix_offset) noexcept {
+        if (std::chrono::abs(unix_offset - conntrack.unix_offset) > kWallSlack)
+            conntrack.unix_offset = unix_offset;
+    }
 
     /// Appends the events that it wants, one protocol line each.
     void write(std::string& out, const std::vector<FlowEvent>& events, const FlowNames& names);
@@ -46,7 +55,8 @@ class EventHub {
     [[nodiscard]] bool listening() const noexcept { return listening_; }
 
     struct Batch {
-        std::vector<FlowEvent> events;  ///< in the order of their times
+        /// In the order of their times, which are the shared clock's here, not the workers' own.
+        std::vector<FlowEvent> events;
         uint64_t lost = 0;
     };
     /// Everything that waits, but at most `kMost` events.

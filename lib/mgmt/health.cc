@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/health.h"
 
+#include "mgmt/clock_health.h"
+
 #include <algorithm>
+#include <utility>
 
 namespace ravelin {
 
@@ -14,8 +17,7 @@ HealthCheck check_workers(const Appliance& appliance) {
     check.name = "workers";
     const Instant now = appliance.now();
     for (const WorkerHandle& worker : appliance.workers) {
-        const Instant beat{
-            Duration{static_cast<int64_t>(worker.link->counters.heartbeat_nanoseconds.value())}};
+        const Instant beat = worker.link->last_heartbeat();
         if (now - beat <= kHeartbeatPatience) continue;
         if (!check.detail.empty()) check.detail += ", ";
         check.detail += "worker " + worker.lcore + " has not run for " +
@@ -37,14 +39,29 @@ HealthCheck check_ports(const Appliance& appliance) {
     return check;
 }
 
+HealthCheck advice(const char* name, std::string finding) {
+    HealthCheck check;
+    check.name = name;
+    check.ok = finding.empty();
+    check.detail = std::move(finding);
+    check.advisory = true;
+    return check;
+}
+
 }  // namespace
 
 std::vector<HealthCheck> check_health(const Appliance& appliance) {
-    return {check_workers(appliance), check_ports(appliance)};
+    std::vector<HealthCheck> checks{check_workers(appliance), check_ports(appliance)};
+    if (appliance.clocks == nullptr) return checks;
+    const TimerClock timer = appliance.timer_clock ? appliance.timer_clock() : TimerClock{};
+    checks.push_back(advice("timer_clock", appliance.clocks->timer_finding(timer)));
+    checks.push_back(advice("wall_clock", appliance.clocks->wall_finding()));
+    return checks;
 }
 
 bool all_ok(const std::vector<HealthCheck>& checks) {
-    return std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.ok; });
+    return std::all_of(checks.begin(), checks.end(),
+                       [](const auto& check) { return check.ok || check.advisory; });
 }
 
 }  // namespace ravelin

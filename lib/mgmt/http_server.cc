@@ -162,8 +162,12 @@ Page readiness(const Appliance& appliance, bool verbose) {
         return page;
     }
     for (const HealthCheck& check : checks)
-        page.body += (check.ok ? "[+]" : "[-]") + check.name +
-                     (check.ok ? " ok" : " failed: " + check.detail) + "\n";
+        page.body +=
+            (check.ok         ? "[+]"
+             : check.advisory ? "[!]"
+                              : "[-]") +
+            check.name +
+            (check.ok ? " ok" : (check.advisory ? " warns: " : " failed: ") + check.detail) + "\n";
     page.body += ready ? "readyz check passed\n" : "readyz check failed\n";
     return page;
 }

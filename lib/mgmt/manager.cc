@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/manager.h"
 
+#include "mgmt/clock_health.h"
 #include "mgmt/metrics_catalog.h"
 
 #include <cerrno>
@@ -34,7 +35,8 @@ Manager::Manager(const Appliance& appliance, ManagementCounters& counters, Log& 
           appliance, config_,
           [&log](const Config& config) { log.configure(config.log.level, config.log.format); }},
       tunnels_{appliance, counters.tunnels, log, secret},
-      commands_{{appliance, registry_, config_, [this] { return reload(); }, *pool_, &tunnels_}} {}
+      commands_{{appliance, registry_, config_, [this] { return reload(); }, *pool_, &tunnels_}},
+      host_clocks_{appliance.now} {}
 
 Result<std::unique_ptr<Manager>> Manager::open(const Appliance& appliance,
                                                ManagementCounters& counters, Log& log) {
@@ -65,6 +67,24 @@ void Manager::run_once(Duration timeout) {
     const std::vector<TunnelNews> news = tunnels_.run_once();
     control_->tell(news, tunnels_.take_lost());
     reloader_.retire();
+    watch_clocks();
+}
+
+void Manager::watch_clocks() {
+    const Instant now = appliance_.now();
+    if (appliance_.clocks == nullptr || now < next_clock_look_) return;
+    next_clock_look_ = now + kClockInterval;
+    std::vector<ClockNews> news = appliance_.clocks->look(host_clocks_.read());
+    for (ClockNews& pause : appliance_.clocks->look_at_workers(appliance_))
+        news.push_back(std::move(pause));
+    tunnels_.set_synchronised(appliance_.clocks->wall_clock_trust().synchronised);
+    for (const ClockNews& item : news) {
+        if (item.level == LogLevel::Warning)
+            log_.warning("clock", item.text);
+        else
+            log_.info("clock", item.text);
+        control_->announce(clock_event_json(item, now, appliance_.unix_offset()));
+    }
 }
 
 ReloadOutcome Manager::reload() {

@@ -6,6 +6,7 @@
 #include "mgmt/commands.h"
 #include "mgmt/control_server.h"
 #include "mgmt/exposition.h"
+#include "mgmt/host_clocks.h"
 #include "mgmt/http_server.h"
 #include "mgmt/log.h"
 #include "mgmt/reload.h"
@@ -40,9 +41,6 @@ class Manager {
     /// What an operator is told at start, one line each.
     [[nodiscard]] std::vector<std::string> describe() const;
 
-    /// Whether the host's clock is right, as far as that is known.
-    void set_synchronised(bool synchronised) noexcept { tunnels_.set_synchronised(synchronised); }
-
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
     /// 0 when HTTP is off.
     [[nodiscard]] uint16_t http_port() const { return http_ ? http_->port() : uint16_t{0}; }
@@ -51,6 +49,10 @@ class Manager {
     Manager(const Appliance& appliance, ManagementCounters& counters, Log& log,
             std::unique_ptr<TbbPool> pool, const HashSecret& secret);
     Result<void> start();
+    /// Once a second.
+    void watch_clocks();
+
+    static constexpr Duration kClockInterval = 1s;
 
     const Appliance& appliance_;
     ManagementCounters& counters_;
@@ -62,6 +64,8 @@ class Manager {
     Reloader reloader_;
     TunnelWatch tunnels_;
     Commands commands_;
+    HostClocks host_clocks_;
+    Instant next_clock_look_{};
     std::optional<ControlServer> control_;
     std::optional<HttpServer> http_;
 };

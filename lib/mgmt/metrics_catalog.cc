@@ -80,7 +80,8 @@ void register_config_metrics(Registry& registry, const MetricSources& sources) {
                  Registry::Collect{[&appliance] {
                      Samples samples;
                      for (const HealthCheck& check : check_health(appliance))
-                         samples.push_back(sample({check.name}, check.ok ? 1 : 0));
+                         if (!check.advisory)
+                             samples.push_back(sample({check.name}, check.ok ? 1 : 0));
                      return samples;
                  }});
     registry.add(
@@ -115,6 +116,7 @@ void register_metrics(Registry& registry, const MetricSources& sources) {
     register_rule_metrics(registry, sources);
     register_tunnel_metrics(registry, sources);
     register_worker_metrics(registry, sources);
+    register_clock_metrics(registry, sources);
     register_management_metrics(registry, sources);
     register_process_metrics(registry);
 }

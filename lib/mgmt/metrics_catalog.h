@@ -29,6 +29,7 @@ void register_conntrack_metrics(Registry& registry, const MetricSources& sources
 void register_rule_metrics(Registry& registry, const MetricSources& sources);
 void register_tunnel_metrics(Registry& registry, const MetricSources& sources);
 void register_worker_metrics(Registry& registry, const MetricSources& sources);
+void register_clock_metrics(Registry& registry, const MetricSources& sources);
 void register_management_metrics(Registry& registry, const MetricSources& sources);
 void register_process_metrics(Registry& registry);
 

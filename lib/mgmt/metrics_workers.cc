@@ -92,7 +92,7 @@ void register_worker_metrics(Registry& registry, const MetricSources& sources) {
     registry.add({"ravelin_worker_time_seconds_total",
                   MetricType::Counter,
                   "Time spent by the worker, by state (busy, idle); their sum advances one second "
-                  "per second.",
+                  "per second but for its pauses.",
                   {"lcore", "state"}},
                  Registry::Collect{[&appliance] {
                      Samples samples;
@@ -105,15 +105,21 @@ void register_worker_metrics(Registry& registry, const MetricSources& sources) {
                      }
                      return samples;
                  }});
-    add_worker_metric(registry, appliance,
-                      {"ravelin_worker_last_heartbeat_timestamp_seconds",
-                       MetricType::Gauge,
-                       "Unix time of the worker's last heartbeat.",
-                       {"lcore"}},
-                      [&appliance](const WorkerCounters& counters) {
-                          return std::chrono::duration<double>(appliance.unix_offset()).count() +
-                                 nanoseconds(counters.heartbeat_nanoseconds);
-                      });
+    registry.add({"ravelin_worker_last_heartbeat_timestamp_seconds",
+                  MetricType::Gauge,
+                  "Unix time of the worker's last heartbeat.",
+                  {"lcore"}},
+                 Registry::Collect{[&appliance] {
+                     Samples samples;
+                     const Duration offset = appliance.unix_offset();
+                     for (const WorkerHandle& worker : appliance.workers) {
+                         const Duration unix =
+                             worker.link->last_heartbeat().time_since_epoch() + offset;
+                         samples.push_back(
+                             sample({worker.lcore}, std::chrono::duration<double>(unix).count()));
+                     }
+                     return samples;
+                 }});
     add_worker_metric(registry, appliance,
                       {"ravelin_worker_handoff_packets_total",
                        MetricType::Counter,

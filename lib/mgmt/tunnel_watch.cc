@@ -2,6 +2,7 @@
 #include "mgmt/tunnel_watch.h"
 
 #include "mgmt/tunnel_format.h"
+#include "mgmt/worker_time.h"
 
 #include <algorithm>
 #include <utility>
@@ -23,6 +24,7 @@ void TunnelWatch::drain() {
         const uint32_t waiting = std::min(worker.link->tunnel_events.size(), kMostEvents);
         events_.resize(before + waiting);
         events_.resize(before + worker.link->tunnel_events.pop(events_.data() + before, waiting));
+        put_on_the_clock(std::span{events_}.subspan(before), *worker.link);
     }
     std::stable_sort(events_.begin(), events_.end(),
                      [](const TunnelEvent& a, const TunnelEvent& b) { return a.at < b.at; });

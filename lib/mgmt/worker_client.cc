@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/worker_client.h"
 
+#include "mgmt/worker_time.h"
+
 #include <algorithm>
 #include <chrono>
 #include <span>
@@ -69,6 +71,8 @@ Result<std::vector<Record>> WorkerClient::collect(Request::Kind kind,
             errand->request.written = 0;
             if (auto asked = run(errand, worker); !asked)
                 return tl::unexpected<Error>{asked.error()};
+            put_on_the_clock(std::span{records}.first(errand->request.written),
+                             *appliance_.workers[worker].link);
             all.insert(all.end(), records.begin(), records.begin() + errand->request.written);
         } while (!errand->request.at_end);
     }

@@ -6,6 +6,7 @@
 #include "pipeline/request.h"
 
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace ravelin {
@@ -25,7 +26,8 @@ class WorkerClient {
     /// All connections of all workers, each worker's in slices.
     Result<std::vector<FlowRecord>> dump();
 
-    /// All that workers have written up about late packets; the last one first.
+    /// All that workers have written up about late packets; the last one first. Times are those of
+    /// the clock that all share.
     Result<std::vector<StaleRecord>> stale();
 
     /// All tunnels that workers know now.

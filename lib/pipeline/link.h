@@ -3,7 +3,9 @@
 
 #include "conntrack/record.h"
 #include "pipeline/counters.h"
+#include "pipeline/pause_guard.h"
 #include "pipeline/request.h"
+#include "sync/sequenced.h"
 #include "sync/spsc_ring.h"
 #include "vpn/tunnel_record.h"
 
@@ -20,8 +22,15 @@ struct WorkerLink {
     SpscRing<Request*> requests{63};            ///< management to worker
     SpscRing<FlowEvent> events;                 ///< worker to management
     SpscRing<TunnelEvent> tunnel_events{1023};  ///< likewise; always read
+    Sequenced<PauseHistory> pauses{};           ///< worker writes, anybody reads
     std::atomic<bool> events_wanted{false};     ///< somebody listens; otherwise no event is built
     uint32_t capacity = 0;                      ///< connections that the worker's table holds
+
+    /// When the worker last finished a turn, by the clock that all workers share.
+    [[nodiscard]] Instant last_heartbeat() const noexcept {
+        const Instant own{Duration{static_cast<int64_t>(counters.heartbeat_nanoseconds.value())}};
+        return pauses.value().on_the_clock(own);
+    }
 };
 
 }  // namespace ravelin

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,29 @@ class WatchingIo : public FakeIo {
     std::vector<Fate> fates;
 };
 
+/// The lab's clock as one worker reads it: as it is, or less the worker's pauses.
+class LabClock {
+  public:
+    LabClock(const ManualClock& clock, Sequenced<PauseHistory>& pauses)
+        : plain_{&clock}, pauses_{pauses} {}
+    void guard() { guard_.emplace(plain_, pauses_); }
+    [[nodiscard]] Instant now() noexcept { return guard_ ? guard_->now() : plain_.now(); }
+
+  private:
+    struct Plain {
+        const ManualClock* clock;
+        [[nodiscard]] Instant now() const noexcept { return clock->now(); }
+    };
+    Plain plain_;
+    Sequenced<PauseHistory>& pauses_;
+    std::optional<PauseGuard<Plain>> guard_;
+};
+
 /// One wire (outside, inside) and any number of workers in one thread, with a clock that only the
 /// test moves. Each worker polls both ports, as with one receive queue per worker and port.
 class Lab {
   public:
-    using TestWorker = Worker<WatchingIo, ManualClock>;
+    using TestWorker = Worker<WatchingIo, LabClock>;
 
     Lab() : Lab{1} {}
     explicit Lab(uint32_t count) : Lab{count, open_policy()} {}
@@ -61,12 +80,13 @@ class Lab {
             links.back()->capacity = capacity;
             ios.push_back(std::make_unique<WatchingIo>(std::vector<uint8_t>{kOutside, kInside}));
             ios.back()->share_pool(*ios.front());
+            clocks.push_back(std::make_unique<LabClock>(clock, links.back()->pauses));
             quiescence.enter(i);
             workers.push_back(std::make_unique<TestWorker>(
                 WorkerParts{static_cast<uint8_t>(i), topology, indirection, runtime, quiescence,
                             mesh, *links.back(), HashSecret{7, 7, 7}, fragments, tombstones,
                             tunnels},
-                *ios.back(), clock));
+                *ios.back(), *clocks.back()));
         }
     }
     ~Lab() {
@@ -90,6 +110,12 @@ class Lab {
         Runtime first = open_policy(tracking);
         first.policy.default_allow[kOutside] = true;
         return first;
+    }
+
+    /// From here on a worker that is turned only after a long time takes that for a pause.
+    void guard_pauses() {
+        for (const auto& each : clocks)
+            each->guard();
     }
 
     /// Offers a frame to a worker's port; run() moves it.
@@ -176,7 +202,8 @@ class Lab {
             std::vector<FlowRecord> out(worker->shard().conntrack.capacity());
             uint32_t cursor = 0;
             uint32_t written = 0;
-            worker->shard().conntrack.dump(cursor, UINT32_MAX, out, written, clock.now());
+            const Duration paused = links[worker->shard().index]->pauses.value().total();
+            worker->shard().conntrack.dump(cursor, UINT32_MAX, out, written, clock.now() - paused);
             all.insert(all.end(), out.begin(), out.begin() + written);
         }
         return all;
@@ -202,6 +229,7 @@ class Lab {
     Published<Runtime> runtime;
     ManualClock clock;
     std::vector<std::unique_ptr<WorkerLink>> links;
+    std::vector<std::unique_ptr<LabClock>> clocks;
     std::vector<std::unique_ptr<WatchingIo>> ios;
     std::vector<std::unique_ptr<TestWorker>> workers;
 };

@@ -61,14 +61,15 @@ class Metrics:
 class Ravelind:
     """One run of ravelind in a namespace."""
 
-    def __init__(self, namespace, folder, config_text, debugging=False):
+    def __init__(self, namespace, folder, config_text, debugging=False, environment=None):
         self.namespace = namespace
         self.folder = folder
         self.config = os.path.join(folder, "ravelin.yaml")
         self.socket = os.path.join(folder, "ravelin.sock")
         self.write_config(config_text)
         self.program = Program([binary("ravelind"), "--config", self.config],
-                               namespace.prefix, cwd=folder)
+                               namespace.prefix, cwd=folder,
+                               env={**os.environ, **environment} if environment else None)
         self.debugging = debugging
 
     def write_config(self, text):

@@ -94,13 +94,14 @@ class Wire:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def start_ravelin(self, text=None, **options):
+    def start_ravelin(self, text=None, environment=None, **options):
         """Starts ravelind on the cables and waits until it forwards. Its configuration is the text,
-        or made by wire_config with these options."""
+        or made by wire_config with these options; `environment` is added to its own."""
         if self.ravelin is not None:
             raise LabError("ravelind runs already")
         options.setdefault("workers", self.workers)
-        self.ravelin = Ravelind(self.box, self.folder, text or wire_config(self.folder, **options))
+        self.ravelin = Ravelind(self.box, self.folder, text or wire_config(self.folder, **options),
+                                environment=environment)
         self.ravelin.wait_ready()
         return self.ravelin
 

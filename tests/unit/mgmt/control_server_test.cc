@@ -33,8 +33,10 @@ class ControlTest : public ::testing::Test {
         EXPECT_TRUE(server.has_value()) << server.error().message;
         server_.emplace(std::move(*server));
         thread_ = std::thread{[this] {
-            while (!stop_)
+            while (!stop_) {
                 server_->run_once(5ms);
+                if (const char* line = announcement_.exchange(nullptr)) server_->announce(line);
+            }
         }};
     }
     ~ControlTest() override {
@@ -65,6 +67,7 @@ class ControlTest : public ::testing::Test {
     std::optional<Commands> commands_;
     std::optional<ControlServer> server_;
     std::atomic<bool> stop_{false};
+    std::atomic<const char*> announcement_{nullptr};  ///< for the thread to make
     std::thread thread_;
 };
 
@@ -297,6 +300,34 @@ TEST_F(ControlTest, events_are_filtered_and_have_a_json_form) {
     EXPECT_EQ(event["event"], "update");
     EXPECT_EQ(event["flow"]["id"], 8);
     EXPECT_EQ(event["flow"]["wire"], "vpn");
+}
+
+TEST_F(ControlTest, what_happens_to_a_clock_is_told_to_those_who_take_everything) {
+    ControlClient all{path()};
+    ControlClient filtered{path()};
+    ControlClient conntrack{path()};
+    all.send("{\"cmd\":\"events\",\"filters\":{}}\n");
+    filtered.send(R"({"cmd":"events","count":1,"filters":{"protocol":"udp"}})"
+                  "\n");
+    conntrack.send(R"({"cmd":"events","output":"conntrack","count":1})"
+                   "\n");
+    for (ControlClient* client : {&all, &filtered, &conntrack})
+        EXPECT_EQ(client->line(), R"({"listening":true})");
+    announcement_ = "{\"event\":\"clock\",\"message\":\"wall clock stepped by -7.0 s\"}\n";
+    EXPECT_EQ(json::parse(all.line())["event"], "clock");
+    emit(1, EventKind::New);
+    EXPECT_EQ(json::parse(all.line())["event"], "new");
+    EXPECT_EQ(json::parse(filtered.line())["event"], "new");
+    EXPECT_TRUE(json::parse(conntrack.line())["text"].get<std::string>().starts_with("    [NEW]"));
+}
+
+TEST_F(ControlTest, the_clocks_are_one_object) {
+    ControlClient client{path()};
+    const auto lines = client.ask(R"({"cmd":"clock"})");
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_EQ(lines[0]["end"], true);
+    EXPECT_EQ(lines[0]["wall_clock"]["synchronised"], false);
+    EXPECT_EQ(lines[0]["workers"][0]["worker"], "1");
 }
 
 TEST_F(ControlTest, workers_build_no_events_when_nobody_listens) {

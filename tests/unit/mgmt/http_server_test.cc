@@ -2,6 +2,7 @@
 #include "mgmt/http_server.h"
 
 #include "fake_appliance.h"
+#include "mgmt/clock_health.h"
 #include "mgmt/metrics_catalog.h"
 #include "mgmt/unix_socket.h"
 
@@ -110,6 +111,22 @@ TEST_F(HttpTest, readiness_tells_each_check) {
     EXPECT_EQ(body(get("/readyz")),
               "[-]workers failed: worker 1 has not run for 5 s\n[+]ports ok\n"
               "readyz check failed\n");
+}
+
+TEST_F(HttpTest, what_is_wrong_with_clocks_is_told_and_changes_no_readiness) {
+    ClockHealth clocks{[](double) {}};
+    clocks.look({.kernel = {.known = true}});
+    fake_.appliance.clocks = &clocks;
+    EXPECT_EQ(body(get("/readyz")), "ok\n");
+    const std::string verbose = body(get("/readyz?verbose"));
+    EXPECT_TRUE(
+        verbose.starts_with("[+]workers ok\n[+]ports ok\n[+]timer_clock ok\n"
+                            "[!]wall_clock warns: the wall clock isn't synchronised"));
+    EXPECT_TRUE(verbose.ends_with("readyz check passed\n"));
+    const std::string metrics = body(get("/metrics"));
+    EXPECT_NE(metrics.find("\nravelin_ready 1\n"), std::string::npos);
+    EXPECT_EQ(metrics.find("check=\"wall_clock\""), std::string::npos) << "not behind /readyz";
+    fake_.appliance.clocks = nullptr;
 }
 
 TEST_F(HttpTest, the_first_page_has_links_and_everything_else_is_not_found) {

@@ -4,6 +4,7 @@
 #include "conntrack_lines.h"
 #include "fake_appliance.h"
 #include "metrics/reference.h"
+#include "mgmt/clock_health.h"
 #include "mgmt/drops_reference.h"
 #include "mgmt/exposition.h"
 #include "packet/drop_reason.h"
@@ -85,7 +86,8 @@ const std::set<std::string> kNotYet{
     "ravelin_flow_export_records_total",
 };
 
-/// Metrics beyond the catalogue: the two of the law of conservation, and what tracking says.
+/// Metrics beyond the catalogue: the two of the law of conservation, what tracking says, and
+/// clocks.
 const std::set<std::string> kOwn{
     "ravelin_unaccounted_packets",
     "ravelin_held_packets",
@@ -110,6 +112,21 @@ const std::set<std::string> kOwn{
     "ravelin_tunnel_clock_steps_total",
     "ravelin_tunnel_events_total",
     "ravelin_tunnel_events_lost_total",
+    "ravelin_timer_clock_error_seconds",
+    "ravelin_timer_clock_rate_error_ratio",
+    "ravelin_timer_clock_corrections_total",
+    "ravelin_timer_clock_jumps_total",
+    "ravelin_timer_clock_invariant",
+    "ravelin_worker_pauses_total",
+    "ravelin_worker_paused_seconds_total",
+    "ravelin_wall_clock_synchronized",
+    "ravelin_wall_clock_offset_seconds",
+    "ravelin_wall_clock_max_error_seconds",
+    "ravelin_wall_clock_estimated_error_seconds",
+    "ravelin_wall_clock_frequency_adjustment_ratio",
+    "ravelin_wall_clock_tai_offset_seconds",
+    "ravelin_wall_clock_steps_total",
+    "ravelin_wall_clock_last_step_seconds",
 };
 
 TEST(MetricsCatalog, names_types_and_labels_are_those_of_the_catalogue) {
@@ -230,6 +247,48 @@ TEST(MetricsCatalog, tunnels_have_series_for_every_word_and_none_for_an_address)
     EXPECT_NE(lab.page.text().find("ravelin_tunnel_handshake_duration_seconds_bucket{vpn="
                                    "\"wireguard\",le=\"0.01\"} 4\n"),
               std::string::npos);
+}
+
+TEST(MetricsCatalog, a_heartbeat_of_a_worker_that_was_paused_is_not_late) {
+    Lab lab;
+    PauseHistory pauses;
+    pauses.add(Instant{2s}, 5s);
+    lab.fake.links[0]->pauses.write(pauses);
+    lab.fake.links[0]->counters.heartbeat_nanoseconds.set(2500000000);
+    EXPECT_EQ(lab.value("ravelin_worker_last_heartbeat_timestamp_seconds", {"1"}), 1700000007.5);
+    EXPECT_EQ(lab.value("ravelin_worker_pauses_total", {"1"}), 1);
+    EXPECT_EQ(lab.value("ravelin_worker_paused_seconds_total", {"1"}), 5);
+}
+
+TEST(MetricsCatalog, the_clocks_are_described) {
+    Lab lab;
+    EXPECT_EQ(lab.value("ravelin_wall_clock_synchronized"), 0) << "nobody has looked yet";
+    EXPECT_EQ(lab.value("ravelin_timer_clock_invariant"), 1);
+    ClockHealth clocks{[](double) {}};
+    lab.fake.appliance.clocks = &clocks;
+    ClockReading reading;
+    reading.kernel = {.known = true, .synchronised = true, .max_error = 16ms};
+    reading.kernel.frequency_ppm = -2.5;
+    reading.kernel.tai_offset = 37;
+    clocks.look(reading);
+    reading.own += 4s;
+    for (Duration* clock : {&reading.boot, &reading.monotonic, &reading.raw})
+        *clock += 4s - 100us;
+    reading.wall -= 3600s;
+    clocks.look(reading);
+    EXPECT_EQ(lab.value("ravelin_wall_clock_synchronized"), 1);
+    EXPECT_EQ(lab.value("ravelin_wall_clock_max_error_seconds"), 0.016);
+    EXPECT_DOUBLE_EQ(lab.value("ravelin_wall_clock_frequency_adjustment_ratio"), -2.5e-6);
+    EXPECT_EQ(lab.value("ravelin_wall_clock_tai_offset_seconds"), 37);
+    EXPECT_EQ(lab.value("ravelin_wall_clock_steps_total", {"back"}), 1);
+    EXPECT_EQ(lab.value("ravelin_wall_clock_steps_total", {"forward"}), 0);
+    EXPECT_NEAR(lab.value("ravelin_wall_clock_last_step_seconds"), -3604, 0.001);
+    for (const char* reference : {"monotonic", "monotonic_raw"}) {
+        EXPECT_NEAR(lab.value("ravelin_timer_clock_error_seconds", {reference}), 1e-4, 1e-9);
+        EXPECT_EQ(lab.value("ravelin_timer_clock_rate_error_ratio", {reference}), 0)
+            << "no whole window yet";
+    }
+    lab.fake.appliance.clocks = nullptr;
 }
 
 TEST(MetricsCatalog, the_process_is_described) {

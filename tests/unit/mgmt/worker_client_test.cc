@@ -49,6 +49,25 @@ TEST(WorkerClient, reports_of_late_packets_come_from_all_workers_the_last_one_fi
     EXPECT_EQ((*records)[1].flow.source_port, 40001);
 }
 
+TEST(WorkerClient, times_of_reports_are_put_on_the_clock_that_all_share) {
+    FakeAppliance fake{2};
+    FakeWorker first{fake, 0, {}};
+    FakeWorker second{fake, 1, {}};
+    PauseHistory pauses;
+    pauses.add(Instant{Duration{1}}, 5s);
+    fake.links[0]->pauses.write(pauses);
+    WorkerClient client{fake.appliance};
+    first.meet_late(1);
+    second.meet_late(2);
+    const auto records = client.stale();
+    ASSERT_TRUE(records.has_value());
+    ASSERT_EQ(records->size(), 2U);
+    EXPECT_EQ((*records)[0].last, Instant{5s + Duration{1}}) << "the first worker's, though its "
+                                                                "own time is behind";
+    EXPECT_EQ((*records)[0].first, Instant{}) << "before the pause";
+    EXPECT_EQ((*records)[1].last, Instant{Duration{2}});
+}
+
 TEST(WorkerClient, a_flush_reaches_every_worker_once) {
     FakeAppliance fake{2};
     const FakeWorker first{fake, 0, {}};

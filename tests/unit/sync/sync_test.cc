@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sync/counter.h"
 #include "sync/published.h"
+#include "sync/sequenced.h"
 #include "sync/spsc_ring.h"
 
 #include <gtest/gtest.h>
@@ -47,6 +48,39 @@ TEST(SpscRing, loses_and_repeats_nothing_between_two_threads) {
             ASSERT_EQ(burst[i], expected++);
     }
     writer.join();
+}
+
+TEST(Sequenced, is_read_whole_while_its_one_writer_replaces_it) {
+    struct Pair {
+        uint64_t one = 0;
+        uint64_t two = 0;
+    };
+    Sequenced<Pair> shared{{0, ~uint64_t{0}}};
+    std::atomic<bool> stop{false};
+    std::thread writer{[&] {
+        for (uint64_t i = 1; i <= 100'000; ++i)
+            shared.write({i, ~i});
+        stop = true;
+    }};
+    Pair seen{0, ~uint64_t{0}};
+    uint64_t last = 0;
+    while (!stop) {
+        static_cast<void>(shared.read(seen));
+        ASSERT_EQ(seen.two, ~seen.one);
+        ASSERT_GE(seen.one, last);
+        last = seen.one;
+    }
+    writer.join();
+    EXPECT_EQ(shared.value().one, 100'000U);
+}
+
+TEST(Sequenced, tells_by_its_version_that_there_is_something_new) {
+    Sequenced<uint64_t> shared{7};
+    const uint64_t version = shared.version();
+    EXPECT_EQ(shared.value(), 7U);
+    EXPECT_EQ(shared.version(), version);
+    shared.write(7);
+    EXPECT_NE(shared.version(), version);
 }
 
 TEST(Counter, is_read_while_its_one_writer_counts) {
