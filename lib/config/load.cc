@@ -39,6 +39,7 @@ LoadResult load_config_text(std::string_view text, const std::string& path) {
     LoadResult result;
     if (!findings.has_errors()) {
         result.config = std::move(draft.config);
+        result.config->policy.compile();
         result.config->sha256 = sha256_hex(text);
         result.config->path = path;
     }

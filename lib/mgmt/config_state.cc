@@ -23,7 +23,7 @@ size_t count_rules(const Policy& policy, Family family) {
 }
 
 size_t memory_of(const Policy& policy) {
-    size_t bytes = policy.rules.capacity() * sizeof(Rule);
+    size_t bytes = policy.compiled_bytes() + policy.rules.capacity() * sizeof(Rule);
     for (const Rule& rule : policy.rules) {
         bytes += (rule.source.capacity() + rule.destination.capacity()) * sizeof(Prefix);
         bytes +=

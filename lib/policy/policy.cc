@@ -7,12 +7,6 @@
 namespace ravelin {
 namespace {
 
-/// The protocols whose headers carry the ports that rules speak of.
-constexpr bool has_ports(uint8_t protocol) noexcept {
-    return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp ||
-           protocol == ip_protocol::kSctp;
-}
-
 /// A prefix speaks of the family it was written in. Addresses are v4-mapped, so bits alone would
 /// let `::/0` take every IPv4 packet.
 bool matches(const std::vector<Prefix>& prefixes, const Address& address) noexcept {
@@ -29,12 +23,12 @@ bool matches(const std::vector<PortRange>& ranges, uint16_t port) noexcept {
            });
 }
 
-/// Cheapest comparisons first; a rule with ports never takes a packet that has none.
+/// Cheapest comparisons first.
 bool matches(const Rule& rule, const Query& query) noexcept {
     if (rule.from_port && *rule.from_port != query.from_port) return false;
     if (rule.protocol && *rule.protocol != query.protocol) return false;
-    if (!rule.source_ports.empty() || !rule.destination_ports.empty()) {
-        if (!has_ports(query.protocol)) return false;
+    if (rule.has_ports()) {
+        if (!query.has_ports()) return false;
         if (!matches(rule.destination_ports, query.destination_port)) return false;
         if (!matches(rule.source_ports, query.source_port)) return false;
     }
@@ -43,15 +37,29 @@ bool matches(const Rule& rule, const Query& query) noexcept {
 
 }  // namespace
 
-Judgement Policy::judge(const Query& query) const noexcept {
-    for (size_t index = 0; index < rules.size(); ++index) {
-        const Rule& rule = rules[index];
-        if (!matches(rule, query)) continue;
-        return {rule.allow, static_cast<uint16_t>(index),
-                rule.allow ? DropReason::None : DropReason::PolicyRule};
+void Policy::compile() {
+    matcher_.emplace(rules);
+}
+
+Judgement Policy::judgement(size_t rule, const Query& query) const noexcept {
+    if (rule < rules.size()) {
+        const bool allow = rules[rule].allow;
+        return {allow, static_cast<uint16_t>(rule),
+                allow ? DropReason::None : DropReason::PolicyRule};
     }
     const bool allow = query.from_port < kMaxPorts && default_allow[query.from_port];
     return {allow, kDefaultRule, allow ? DropReason::None : DropReason::PolicyDefault};
+}
+
+Judgement Policy::judge(const Query& query) const noexcept {
+    if (!matcher_) return judge_linear(query);
+    return judgement(matcher_->find(query), query);
+}
+
+Judgement Policy::judge_linear(const Query& query) const noexcept {
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&](const Rule& each) { return matches(each, query); });
+    return judgement(static_cast<size_t>(rule - rules.begin()), query);
 }
 
 }  // namespace ravelin

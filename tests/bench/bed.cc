@@ -118,8 +118,10 @@ int run(const Options& options) {
     if (options.family == "stages")
         add_stages(keep, ports, options.connections, options.connections <= 1U << 20);
     if (options.family == "new") {
-        for (const uint32_t rules : {0, 100, 1000, 10000})
-            add_new(keep, ports, rules);
+        for (const uint32_t rules : {0, 1, 10, 100, 1000, 10000})
+            add_new(keep, ports, rules, false);
+        for (const uint32_t rules : {100, 1000, 10000})
+            add_new(keep, ports, rules, true);
     }
     CHECK(!keep.empty());
     Collector collector;

@@ -38,8 +38,9 @@ void add_established(Keep& keep, Ports& ports, uint32_t connections);
 void add_exceptions(Keep& keep, Ports& ports, uint32_t connections);
 /// The tracking stage alone, two dependent cache lines, rte_hash in two ways.
 void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
-/// Each packet opens a connection, under `rules` rules of which the last one matches.
-void add_new(Keep& keep, Ports& ports, uint32_t rules);
+/// Each packet opens a connection, under `rules` rules of which the last one matches. They differ
+/// in ports; `scattered`: in the blocks of clients too.
+void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered);
 /// Not a benchmark: it can be done once per table. Prints its own JSON.
 void measure_expiry(Ports& ports, uint32_t connections, int repetitions);
 

@@ -137,7 +137,8 @@ void add_spiced(Keep& keep, Ports& ports, uint32_t connections, const char* name
             }));
 }
 
-Runtime rules_before_the_last(uint32_t count) {
+/// All rules but the last are about other ports; `scattered`: about other blocks of clients too.
+Runtime rules_before_the_last(uint32_t count, bool scattered) {
     Runtime runtime = open_from_inside();
     runtime.policy.default_allow[kInside] = count == 0;
     for (uint32_t i = 0; i < count; ++i) {
@@ -149,8 +150,15 @@ Runtime rules_before_the_last(uint32_t count) {
         rule.destination_ports = {i + 1 == count ? PortRange{4500, 4500}
                                                  : PortRange{static_cast<uint16_t>(5000 + i),
                                                              static_cast<uint16_t>(5000 + i)}};
+        if (scattered && i + 1 != count) {
+            const uint32_t block = i * 7919;
+            rule.source = {Prefix::parse("10." + std::to_string(block / 256 % 256) + "." +
+                                         std::to_string(block % 256) + ".0/24")
+                               .value()};
+        }
         runtime.policy.rules.push_back(rule);
     }
+    runtime.policy.compile();
     return runtime;
 }
 
@@ -187,16 +195,18 @@ void add_exceptions(Keep& keep, Ports& ports, uint32_t connections) {
     add_spiced(keep, ports, connections, "new_hundredth", Spice::What::New, 5us);
 }
 
-void add_new(Keep& keep, Ports& ports, uint32_t rules) {
-    // As many end as begin: a turn opens 64, and 64 is what the wheel may end in one.
+void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered) {
+    // As many end as begin.
     constexpr uint32_t kLive = 1U << 16;
-    auto device = std::make_shared<Device>(ports, 4 * kLive, rules_before_the_last(rules));
+    auto device =
+        std::make_shared<Device>(ports, 4 * kLive, rules_before_the_last(rules, scattered));
     device->clock().set_step(Duration{30s} / (kLive / kBurstSize));
     keep.push_back(device);
     auto next = std::make_shared<uint32_t>(0);
     const auto writer = [next](uint8_t, uint8_t* frame) {
+        // All of 8 M in an order that looks random: neighbours would meet the same rules.
         *next = (*next + 1) % (1U << 23);
-        return write_frame(frame, {Kind::UdpIpv4, *next, true}, {});
+        return write_frame(frame, {Kind::UdpIpv4, *next * 0x9e3779b1U % (1U << 23), true}, {});
     };
     const auto prepare = [&ports, writer] {
         ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
@@ -212,10 +222,9 @@ void add_new(Keep& keep, Ports& ports, uint32_t rules) {
         ports.drain();
     }
     CHECK(device->dropped() == 0);
-    measure("rules_" + std::to_string(rules), {.prepare = prepare,
-                                               .turn = turn,
-                                               .finish = [&ports] { ports.drain(); },
-                                               .batches = rules > 1000 ? 4U : 24U});
+    measure(
+        (scattered ? "scattered_" : "rules_") + std::to_string(rules),
+        {.prepare = prepare, .turn = turn, .finish = [&ports] { ports.drain(); }, .batches = 24});
 }
 
 }  // namespace ravelin::bench

@@ -32,7 +32,9 @@ RATIOS = {
     "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
                ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
                ("rte_hash_lazy", "stage_udp4"), ("rte_hash_timer", "stage_udp4")),
-    "new": (("rules_100", "rules_0"), ("rules_1000", "rules_0"), ("rules_10000", "rules_0")),
+    "new": tuple((name, "rules_0") for name in
+                 ("rules_1", "rules_10", "rules_100", "rules_1000", "rules_10000",
+                  "scattered_100", "scattered_1000", "scattered_10000")),
     "expiry": (),
 }
 # (family, connections, starts, blocks)
@@ -138,7 +140,7 @@ def main():
     parser.add_argument("--family", choices=sorted(RATIOS), help="this one only")
     parser.add_argument("--most", type=int, default=1 << 23, help="most connections")
     parser.add_argument("--record", action="store_true",
-                        help=f"write {os.path.relpath(RECORD, TOP)}")
+                        help=f"write what was measured to {os.path.relpath(RECORD, TOP)}")
     arguments = parser.parse_args()
     entries = []
     with Hugepages() as pages:
@@ -155,9 +157,15 @@ def main():
     if arguments.record:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             model = next(line.split(": ")[1].strip() for line in file if "model name" in line)
+        with open(RECORD, encoding="utf-8") as file:
+            recorded = json.load(file)["results"]
+        measured = {(entry["family"], entry["connections"]): entry for entry in entries}
+        # What wasn't measured this time stays.
+        results = [measured.pop((entry["family"], entry["connections"]), entry)
+                   for entry in recorded] + list(measured.values())
         with open(RECORD, "w", encoding="utf-8") as file:
             json.dump({"processor": model, "hugepages_for_eal": pages.enough,
-                       "tables": "transparent hugepages", "results": entries}, file)
+                       "tables": "transparent hugepages", "results": results}, file)
             file.write("\n")
     return 0
 

@@ -165,6 +165,7 @@ TEST(PolicyModel, random_rules_and_queries_get_the_same_answer_from_an_independe
             policy.rules.push_back(std::move(rule));
             twins.push_back(std::move(twin));
         }
+        policy.compile();
         for (int i = 0; i < 200; ++i) {
             const Query query{static_cast<uint8_t>(make.below(3)),
                               make.protocol(),
@@ -181,6 +182,7 @@ TEST(PolicyModel, random_rules_and_queries_get_the_same_answer_from_an_independe
             ASSERT_EQ(actual.rule, expected.rule)
                 << "seed " << kSeed << " round " << round << " query " << i << ": "
                 << query.source.to_string() << " to " << query.destination.to_string();
+            ASSERT_EQ(policy.judge_linear(query).rule, expected.rule);
             ASSERT_EQ(actual.allow, expected.allow);
             ASSERT_EQ(actual.reason == DropReason::None, actual.allow);
             ++(expected.rule == 65535 ? by_default : by_rule);
