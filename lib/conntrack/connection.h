@@ -20,6 +20,7 @@ inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
 inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
 inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
 inline constexpr uint8_t kWatched = 0x40;     ///< UDP that is, or could be, a VPN tunnel
+inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by itself: `armed` is past
 }  // namespace connection_flag
 
 /// One tracked connection: two cache lines.
@@ -40,7 +41,7 @@ struct alignas(64) Connection {
     std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
     // second line
     Tick created{};
-    Tick armed{};                            ///< where the wheel has it: no later than the deadline
+    Tick armed{};  ///< where the wheel has it unless kPutOff: no later than the deadline
     uint16_t policy_generation = 0;          ///< of the policy that allowed it
     ClosedBy closed_by = ClosedBy::Unknown;  ///< who began to close it, or has ended it
     ProtocolState protocol{};

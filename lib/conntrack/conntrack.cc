@@ -266,7 +266,9 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
     Connection& connection = connections_[index];
     const Tick deadline = Tick::not_before(now + timeout);
     // The wheel has the connection no later than its old deadline: only a shorter one can be news.
-    if (deadline.before(connection.deadline) && deadline.before(connection.armed)) [[unlikely]] {
+    if (deadline.before(connection.deadline) &&
+        (connection.has(flag::kPutOff) || deadline.before(connection.armed))) [[unlikely]] {
+        connection.flags = static_cast<uint8_t>(connection.flags & ~flag::kPutOff);
         connection.armed = deadline;
         wheel_.arm(index, deadline);
     }
@@ -288,16 +290,30 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
 }
 
 void Conntrack::expire(Instant now, uint32_t budget) noexcept {
+    const Tick tick = Tick::at(now);
     wheel_.advance(
-        Tick::at(now), budget,
+        tick, budget + Wheel::kMostHandlings * opened_,
         [this](uint32_t index) { __builtin_prefetch(&connections_[index], 1); },
-        [this](uint32_t index) {
+        [this, tick](uint32_t index) {
+            const Connection& connection = connections_[index];
+            if (!tick.before(connection.deadline)) prefetch_end(connection);
+        },
+        [this, tick](uint32_t index) {
             Connection& connection = connections_[index];
-            connection.armed = connection.deadline;
+            // To write `armed` would cost its line.
+            if (tick.before(connection.deadline)) connection.flags |= flag::kPutOff;
             return connection.deadline;
         },
         [this, now](uint32_t index) { end(index, EndReason::Timeout, now); });
-    counters_.expiry_lag_ticks.set(wheel_.lag(Tick::at(now)));
+    opened_ = 0;
+    counters_.expiry_lag_ticks.set(wheel_.lag(tick));
+}
+
+void Conntrack::prefetch_end(const Connection& connection) const noexcept {
+    table_.prefetch(connection.hash);
+    if (tombstones_.capacity() == 0) return;
+    __builtin_prefetch(&connection.created);
+    tombstones_.prefetch(extractor_.hash64(connection.key));
 }
 
 Counter& Conntrack::gauge(const Connection& connection) noexcept {

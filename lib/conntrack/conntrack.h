@@ -157,7 +157,8 @@ class Conntrack {
     /// Ends it.
     void close(uint32_t index, EndReason reason, Direction by, Instant now) noexcept;
 
-    /// Ends what is due, at most `budget` connections; call it once per iteration.
+    /// Ends what is due; call it once per iteration. Looks at `budget` connections at most, and
+    /// besides at as many as have been opened since: a flood of new ones never outruns it.
     void expire(Instant now, uint32_t budget) noexcept;
 
     /// Copies connections from entry `cursor` on, looking at no more than `budget` entries, and
@@ -199,6 +200,8 @@ class Conntrack {
                   bool newly_assured, Instant now) noexcept;
     void renew(uint32_t index, Duration timeout, Instant now) noexcept;
     void end(uint32_t index, EndReason reason, Instant now) noexcept;
+    /// Asks for the memory that end() needs besides the first line of the connection.
+    void prefetch_end(const Connection& connection) const noexcept;
     /// Leaves a tombstone of a connection that ends.
     void bury(const Connection& connection, EndReason reason, Tick now) noexcept;
     [[nodiscard]] Counter& gauge(const Connection& connection) noexcept;
@@ -215,6 +218,7 @@ class Conntrack {
     bool identify_ = false;
     Instant started_;        ///< since when connections can have been seen
     uint32_t free_ = kNone;  ///< first unused entry; the next one stands in its hash
+    uint32_t opened_ = 0;    ///< since expire()
     FlowExtractor extractor_;
     FlowTable table_;
     Wheel wheel_;

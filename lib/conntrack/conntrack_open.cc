@@ -99,6 +99,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
         return {.reason = DropReason::TableFull};
     }
     free_ = next_free;
+    ++opened_;
 
     connection = Connection{};
     DropReason reason = DropReason::None;

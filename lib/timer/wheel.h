@@ -15,9 +15,10 @@ namespace ravelin {
 ///
 /// Theory of operation: four levels of 256 slots; level 0 has one tick per slot, each next level
 /// 256 times that. A slot is a list of 64-byte chunks that hold indices one after the other, so
-/// that firing a slot reads memory in order and the entries behind the indices can be prefetched.
-/// Disarming moves the slot's last index into the gap, so that only a slot's first chunk is ever
-/// partly filled: the number of chunks is bounded and nothing is allocated after construction.
+/// that firing a slot reads memory in order and the entries behind the indices can be asked for
+/// some indices ahead, each a little after the one before: of many at once the processor drops
+/// some. Disarming moves the slot's last index into the gap, so that only a slot's first chunk is
+/// ever partly filled: the number of chunks is bounded and nothing is allocated after construction.
 ///
 /// The wheel is lazy: a deadline that moves later isn't told to it. When a slot fires, advance()
 /// asks for the index's deadline and puts it where it belongs now. Only a deadline that moves
@@ -25,6 +26,10 @@ namespace ravelin {
 class Wheel {
   public:
     static constexpr uint32_t kNone = UINT32_MAX;
+    static constexpr uint32_t kLevels = 4;
+    /// So often at most advance() handles an index for having been armed once: it comes nearer by
+    /// a level each time.
+    static constexpr uint32_t kMostHandlings = kLevels;
 
     Wheel(uint32_t capacity, Tick start);
 
@@ -39,27 +44,28 @@ class Wheel {
     /// Handles indices whose slot has come, at most `budget` of them, and steps over at most
     /// kStepsPerBudget * `budget` empty slots; what is left comes first next time.
     ///
-    /// `prefetch(index)` is called some indices ahead. `deadline(index)` returns the current
-    /// deadline: later than the wheel's time means "not yet" and the index is put there; otherwise
-    /// it is taken out of the wheel and `expired(index)` is called, which may arm and disarm.
-    /// Returns how many indices were handled.
-    template <class Prefetch, class Deadline, class Expired>
-    uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Deadline&& deadline,
-                     Expired&& expired) noexcept {
+    /// `prefetch(index)` is called well ahead, to ask for what deadline() reads, and
+    /// `prepare(index)` shortly ahead, when that has come, to ask for what else expired() needs;
+    /// both may be called for an index that isn't handled. `deadline(index)` returns the current
+    /// deadline: later than `now` means "not yet" and the index is put there; otherwise it is taken
+    /// out of the wheel and `expired(index)` is called, which may arm and disarm. Returns how many
+    /// indices were handled.
+    template <class Prefetch, class Prepare, class Deadline, class Expired>
+    uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Prepare&& prepare,
+                     Deadline&& deadline, Expired&& expired) noexcept {
         uint32_t handled = 0;
         const uint32_t most_steps = budget * kStepsPerBudget;
         for (uint32_t steps = 0; !now.before(current_) && steps < most_steps; ++steps) {
             for (uint32_t level = first_level_due(); level < kLevels; --level) {
                 const uint32_t slot = slot_of(level, current_);
-                uint32_t prefetched = 0;
+                begin_slot(slot, prefetch);
                 while (heads_[slot] != kNone) {
                     if (handled == budget) return handled;
-                    if (prefetched == 0) prefetched = prefetch_chunk(heads_[slot], prefetch);
-                    --prefetched;
+                    look_ahead(slot, prefetch, prepare);
                     ++handled;
                     const uint32_t index = pop(slot);
                     const Tick due = deadline(index);
-                    if (current_.before(due)) {
+                    if (now.before(due)) {
                         arm(index, due);
                     } else {
                         expired(index);
@@ -79,11 +85,13 @@ class Wheel {
     [[nodiscard]] size_t memory_bytes() const noexcept { return place_.bytes() + chunks_.bytes(); }
 
   private:
-    static constexpr uint32_t kLevels = 4;
     static constexpr uint32_t kSlots = 256;
     static constexpr uint32_t kPerChunk = 14;
     /// An empty slot costs that much less than an index.
     static constexpr uint32_t kStepsPerBudget = 16;
+    /// How many indices ahead memory is asked for.
+    static constexpr uint32_t kFar = kPerChunk;
+    static constexpr uint32_t kNear = 5;
 
     struct alignas(64) Chunk {
         uint32_t next = kNone;  ///< of the slot's list, or of the free list
@@ -103,12 +111,34 @@ class Wheel {
         if (tick % (1U << 16) != 0) return 1;
         return tick % (1U << 24) != 0 ? 2 : 3;
     }
+    /// The index that comes `distance` after the slot's next one, kFar at most, or kNone.
+    [[nodiscard]] uint32_t coming(uint32_t slot, uint32_t distance) const noexcept {
+        const Chunk& head = chunks_[heads_[slot]];
+        if (distance < head.count) return head.index[head.count - 1U - distance];
+        if (head.next == kNone) return kNone;
+        return chunks_[head.next].index[kPerChunk - 1U - (distance - head.count)];
+    }
     template <class Prefetch>
-    uint32_t prefetch_chunk(uint32_t chunk, Prefetch&& prefetch) noexcept {
-        const Chunk& ahead = chunks_[chunk];
-        for (uint32_t i = 0; i < ahead.count; ++i)
-            prefetch(ahead.index[i]);
-        return ahead.count;
+    void fetch(uint32_t index, Prefetch&& prefetch) const noexcept {
+        if (index == kNone) return;
+        __builtin_prefetch(&place_[index], 1);
+        prefetch(index);
+    }
+    template <class Prefetch>
+    void begin_slot(uint32_t slot, Prefetch&& prefetch) const noexcept {
+        for (uint32_t i = 0; i < kFar && heads_[slot] != kNone; ++i)
+            fetch(coming(slot, i), prefetch);
+    }
+    template <class Prefetch, class Prepare>
+    void look_ahead(uint32_t slot, Prefetch&& prefetch, Prepare&& prepare) const noexcept {
+        const Chunk& head = chunks_[heads_[slot]];
+        if (head.count == kPerChunk && head.next != kNone) {
+            const uint32_t after = chunks_[head.next].next;
+            if (after != kNone) __builtin_prefetch(&chunks_[after], 1);
+        }
+        fetch(coming(slot, kFar), prefetch);
+        const uint32_t near = coming(slot, kNear);
+        if (near != kNone) prepare(near);
     }
     void push(uint32_t slot, uint32_t index) noexcept;
     uint32_t pop(uint32_t slot) noexcept;

@@ -13,14 +13,18 @@ namespace ravelin::bench {
 namespace {
 
 /// Turns without packets until the wheel has caught up; returns the ticks per handled connection,
-/// the median over turns that handled as many as a turn may.
-double catch_up(Device& device) {
+/// the median over turns that handled as many as a turn may and `ended` all or none of them.
+double catch_up(Device& device, bool ended) {
     constexpr uint32_t kBudget = 64;
+    const Counter& deleted = device.counters().deleted[static_cast<size_t>(EndReason::Timeout)];
     std::vector<double> samples;
     do {
+        const uint64_t before = deleted.value();
         const uint64_t begin = rte_rdtsc_precise();
         device.turn();
-        samples.push_back(static_cast<double>(rte_rdtsc_precise() - begin) / kBudget);
+        const uint64_t took = rte_rdtsc_precise() - begin;
+        if (deleted.value() - before == (ended ? kBudget : 0))
+            samples.push_back(static_cast<double>(took) / kBudget);
     } while (device.counters().expiry_lag_ticks.value() != 0);
     std::nth_element(samples.begin(), samples.begin() + static_cast<ptrdiff_t>(samples.size() / 2),
                      samples.end());
@@ -60,11 +64,11 @@ void measure_expiry(Ports& ports, uint32_t connections, int repetitions) {
         renew_all();
         CHECK(device.worker().shard().conntrack.size() == connections);
         device.clock().jump(119s);
-        std::printf("%s[%.2f, 0, 0]", repetition == 0 ? "" : ", ", catch_up(device));
+        std::printf("%s[%.2f, 0, 0]", repetition == 0 ? "" : ", ", catch_up(device, false));
         CHECK(device.worker().shard().conntrack.size() == connections);
         if (repetition + 1 != repetitions) continue;
         device.clock().jump(200s);
-        deletions.push_back(catch_up(device));
+        deletions.push_back(catch_up(device, true));
         CHECK(device.worker().shard().conntrack.size() == 0);
     }
     std::printf("],\n\"delete\": [[%.2f, 0, 0]]}}\n", deletions.front());

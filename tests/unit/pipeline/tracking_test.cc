@@ -161,6 +161,23 @@ TEST(Tcp, walks_through_its_states_with_netfilters_timeouts) {
     EXPECT_EQ(lab.deleted(EndReason::Replaced), 1U) << "reuse of the ports in TIME_WAIT";
 }
 
+TEST(Tcp, a_time_that_got_shorter_counts_whatever_the_wheel_made_of_the_longer_one) {
+    // The opening's 120 s stand in a slot that comes 2.24 s early; by then they are days.
+    for (const Duration age : {117s, 118s, 121s, 700s}) {
+        Lab lab;
+        lab.pass(kInside, tcp("S", 1000, 0));
+        lab.pass(kOutside, tcp("SA", 5000, 1001, true));
+        lab.pass(kInside, tcp("A", 1001, 5001));
+        lab.wait(age);
+        expect_forwarded(lab.pass(kInside, tcp("R", 1001, 0)), CtClass::Established);
+        ASSERT_EQ(lab.flows().at(0).remaining, 10s);
+        lab.wait(9990ms);
+        EXPECT_EQ(lab.deleted(EndReason::Timeout), 0U);
+        lab.wait(10ms);
+        EXPECT_EQ(lab.deleted(EndReason::Timeout), 1U) << age / 1s;
+    }
+}
+
 TEST(Tcp, a_mid_stream_packet_is_invalid_in_strict_and_new_in_linux) {
     Lab strict;
     expect_dropped(strict.pass(kInside, tcp("A", 1, 1)), CtClass::Invalid,

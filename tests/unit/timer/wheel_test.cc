@@ -24,9 +24,15 @@ class Bench {
     std::vector<uint32_t> advance(Tick now, uint32_t budget = kPlenty) {
         std::vector<uint32_t> fired;
         wheel.advance(
-            now, budget, [](uint32_t) {}, [&](uint32_t index) { return deadlines[index]; },
+            now, budget, [](uint32_t) {}, [](uint32_t) {},
+            [&](uint32_t index) { return deadlines[index]; },
             [&](uint32_t index) { fired.push_back(index); });
         return fired;
+    }
+    uint32_t advance_counted(Tick now) {
+        return wheel.advance(
+            now, kPlenty, [](uint32_t) {}, [](uint32_t) {},
+            [&](uint32_t index) { return deadlines[index]; }, [](uint32_t) {});
     }
     std::vector<uint32_t> advance_fully(Tick now) {
         std::vector<uint32_t> fired;
@@ -88,13 +94,63 @@ TEST(Wheel, the_budget_bounds_the_work_and_what_is_left_comes_next_time) {
     EXPECT_EQ(bench.wheel.lag(Tick{60}), 0U);
 }
 
+TEST(Wheel, asks_for_memory_before_it_asks_for_the_deadline) {
+    // More than a chunk in each of two slots, one of which is short of full chunks.
+    Bench bench{1'000, Tick{0}};
+    for (uint32_t index = 0; index < 1'000; ++index)
+        bench.arm(index, Tick{index < 601 ? 50U : 51U});
+    std::vector<bool> asked(1'000);
+    std::vector<bool> prepared(1'000);
+    uint32_t handled = 0;
+    uint32_t unprepared = 0;
+    do {
+        bench.wheel.advance(
+            Tick{60}, 64, [&](uint32_t index) { asked[index] = true; },
+            [&](uint32_t index) {
+                EXPECT_TRUE(asked[index]);
+                prepared[index] = true;
+            },
+            [&](uint32_t index) {
+                EXPECT_TRUE(asked[index]);
+                unprepared += prepared[index] ? 0 : 1;
+                ++handled;
+                return bench.deadlines[index];
+            },
+            [](uint32_t) {});
+    } while (bench.wheel.lag(Tick{60}) != 0);
+    EXPECT_EQ(handled, 1'000U);
+    // A few at the beginning of each slot.
+    EXPECT_LT(unprepared, 20U);
+}
+
+TEST(Wheel, what_is_long_due_is_handled_once_and_what_is_not_once_a_level_at_most) {
+    // Slots of three levels, all in the past: nothing is put off any more.
+    Bench late{300, Tick{0}};
+    for (uint32_t index = 0; index < 300; ++index)
+        late.arm(index, Tick{(index + 1) * 400});
+    uint32_t handled = 0;
+    do {
+        handled += late.advance_counted(Tick{1'000'000});
+    } while (late.wheel.lag(Tick{1'000'000}) != 0);
+    EXPECT_EQ(handled, 300U);
+
+    Bench steady{1, Tick{0}};
+    steady.arm(0, Tick{0x03020405});
+    handled = 0;
+    for (const uint32_t now : {0x03000000U, 0x03020000U, 0x03020400U, 0x03020405U})
+        handled += steady.advance_counted(Tick{now});
+    EXPECT_EQ(steady.wheel.size(), 0U);
+    EXPECT_EQ(handled, Wheel::kMostHandlings);
+}
+
 TEST(Wheel, an_expiry_may_take_others_out_that_are_due_in_the_same_tick) {
     Bench bench{100, Tick{0}};
     for (uint32_t index = 0; index < 100; ++index)
         bench.arm(index, Tick{7});
     uint32_t fired = 0;
     bench.wheel.advance(
-        Tick{7}, kPlenty, [](uint32_t) {}, [&](uint32_t index) { return bench.deadlines[index]; },
+        Tick{7}, kPlenty, [](uint32_t) {}, [](uint32_t) {},
+        [&](uint32_t index) { return bench.deadlines[index]; },
         [&](uint32_t index) {
             ++fired;
             bench.wheel.disarm((index + 1) % 100);
