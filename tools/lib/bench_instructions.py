@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAM = os.path.join(TOP, "build/bench/tests/bench/instructions")
+PROGRAM = os.path.join(TOP, "build/release/tests/bench/instructions")
 RECORD = os.path.join(TOP, "docs/bench/instructions.json")
 PATHS = {"udp4": "UDP over IPv4", "tcp4": "TCP over IPv4",
          "udp6": "UDP over IPv6", "tcp6": "TCP over IPv6"}
