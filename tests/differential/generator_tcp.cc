@@ -12,7 +12,6 @@ constexpr std::array<uint8_t, 9> kValidFlags{kSyn, kSyn | kUrg,        kSyn | kA
                                              kRst, kRst | kAck,        kFin | kAck,
                                              kAck, kFin | kAck | kUrg, kAck | kUrg};
 constexpr std::array<uint16_t, 8> kWindows{65535, 65535, 29200, 1000, 1, 0, 512, 64240};
-constexpr std::array<uint8_t, 6> kScales{0, 0, 2, 7, 14, 15};
 constexpr std::array<uint16_t, 6> kLengths{0, 1, 10, 10, 100, 400};
 
 }  // namespace
