@@ -115,26 +115,28 @@ TEST(Worker, a_flood_of_new_connections_never_fills_the_table_with_expired_ones)
     // Each turn opens as many as one can, from both ports, and takes 2 s; after 30 s they are to
     // go.
     constexpr uint32_t kLasting = 15 * 2 * kBurstSize;
-    Lab lab{1, Lab::allow_all(), kLasting + 8 * kBurstSize};
-    uint32_t next = 0;
-    const auto unused = [&](const char* server) {
-        ++next;
-        return PacketBuilder{}
-            .ipv4(host(next / 50'000), server)
-            .udp(static_cast<uint16_t>(next % 50'000 + 1), 1194)
-            .build();
-    };
-    for (int turn = 0; turn < 200; ++turn) {
-        for (uint32_t i = 0; i < kBurstSize; ++i) {
-            lab.offer(kInside, unused("192.0.2.20"));
-            lab.offer(kOutside, unused("192.0.2.21"));
+    for (const uint32_t tombstones : {0U, 1024U}) {
+        Lab lab{1, Lab::allow_all(), kLasting + 8 * kBurstSize, false, {}, tombstones};
+        uint32_t next = 0;
+        const auto unused = [&](const char* server) {
+            ++next;
+            return PacketBuilder{}
+                .ipv4(host(next / 50'000), server)
+                .udp(static_cast<uint16_t>(next % 50'000 + 1), 1194)
+                .build();
+        };
+        for (int turn = 0; turn < 200; ++turn) {
+            for (uint32_t i = 0; i < kBurstSize; ++i) {
+                lab.offer(kInside, unused("192.0.2.20"));
+                lab.offer(kOutside, unused("192.0.2.21"));
+            }
+            lab.workers[0]->run_once();
+            lab.clock.advance(2s);
         }
-        lab.workers[0]->run_once();
-        lab.clock.advance(2s);
+        lab.run();
+        EXPECT_EQ(lab.drops(DropReason::TableFull), 0U);
+        EXPECT_GT(lab.deleted(EndReason::Timeout), 180U * 2 * kBurstSize);
     }
-    lab.run();
-    EXPECT_EQ(lab.drops(DropReason::TableFull), 0U);
-    EXPECT_GT(lab.deleted(EndReason::Timeout), 180U * 2 * kBurstSize);
 }
 
 class Workers : public ::testing::TestWithParam<std::tuple<uint32_t, bool>> {

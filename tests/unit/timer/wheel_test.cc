@@ -94,6 +94,14 @@ TEST(Wheel, the_budget_bounds_the_work_and_what_is_left_comes_next_time) {
     EXPECT_EQ(bench.wheel.lag(Tick{60}), 0U);
 }
 
+TEST(Wheel, a_small_budget_steps_over_few_empty_slots_at_a_time) {
+    Bench bench{1, Tick{0}};
+    bench.arm(0, Tick{60'000});
+    bench.advance(Tick{50'000}, 1);
+    EXPECT_GT(bench.wheel.lag(Tick{50'000}), 0U);
+    EXPECT_EQ(bench.advance_fully(Tick{60'000}).size(), 1U);
+}
+
 TEST(Wheel, asks_for_memory_before_it_asks_for_the_deadline) {
     // More than a chunk in each of two slots, one of which is short of full chunks.
     Bench bench{1'000, Tick{0}};
