@@ -73,8 +73,9 @@ DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffe
 
 Result<void> DataPath::build_workers() {
     const uint32_t count = topology_.worker_count;
-    const auto secrets = draw_secrets(count);
+    const auto secrets = draw_secrets(count + 1);
     if (!secrets) return tl::unexpected{secrets.error()};
+    sessions_.emplace(secrets->back());
     const auto sources = assign_sources(queue_plans(ports_), count);
     for (uint32_t i = 0; i < count; ++i) {
         links_.push_back(std::make_unique<WorkerLink>());
@@ -106,7 +107,8 @@ std::unique_ptr<DataPath::PollingWorker> DataPath::build_worker(
     return std::make_unique<PollingWorker>(
         WorkerParts{index, topology_, indirection_, runtime_, quiescence_, mesh_, *links_[index],
                     secret, config_.fragments, config_.tombstones / topology_.worker_count,
-                    std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost)},
+                    std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost),
+                    &*sessions_},
         std::move(receive), transmit, time_);
 }
 

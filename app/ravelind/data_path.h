@@ -16,6 +16,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,7 @@ class DataPath {
     Topology topology_;
     Indirection indirection_;
     Published<Runtime> runtime_;
+    std::optional<SessionDirectory> sessions_;
     Quiescence quiescence_;
     HandoffMesh mesh_;
     TscTime time_;

@@ -33,6 +33,8 @@ std::string_view verdict_word(Action action) noexcept {
             return "forward";
         case Action::Drop:
             return "drop";
+        case Action::Reject:
+            return "reject";
         case Action::Pending:
         case Action::HandOff:
         case Action::Fragment:
@@ -53,7 +55,8 @@ std::string verdict_line(const ReplayedPacket& packet, std::string_view port) {
     line.append("\",\"class\":\"").append(class_word(packet.ct_class));
     line.append("\",\"verdict\":\"").append(verdict_word(packet.action));
     line.append("\",\"reason\":\"");
-    if (packet.action == Action::Drop) line.append(keyword(packet.reason));
+    if (packet.action == Action::Drop || packet.action == Action::Reject)
+        line.append(keyword(packet.reason));
     line.append("\",\"flow\":").append(std::to_string(packet.flow)).append("}\n");
     return line;
 }

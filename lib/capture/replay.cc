@@ -79,14 +79,14 @@ struct Replay::Engine {
     Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
            const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones,
            uint32_t tunnels)
-        : topology{wiring}, runtime{std::move(first)} {
+        : topology{wiring}, runtime{std::move(first)}, sessions{secret, 4096} {
         link.capacity = capacity;
         topology.worker_count = 1;
         for (std::vector<uint8_t>& transmitter : topology.transmitter)
             transmitter.assign(1, 0);
         worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
             WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret,
-                        fragments, tombstones, tunnels},
+                        fragments, tombstones, tunnels, &sessions},
             io, clock);
         worker->shard().conntrack.identify(true);
         quiescence.enter(0);
@@ -95,6 +95,7 @@ struct Replay::Engine {
     Topology topology;
     Indirection indirection{1};
     Published<Runtime> runtime;
+    SessionDirectory sessions;
     Quiescence quiescence{1};
     HandoffMesh mesh{1};
     WorkerLink link{1};

@@ -27,8 +27,16 @@ struct RuleDraft {
     Rule value{};
     std::string from{};
     std::string action{};
+    std::string late{};
     const Node* node = nullptr;
     bool good = true;  ///< nothing in it was refused, so that it can be compared with others
+};
+
+struct ServiceDraft {
+    VpnService value{};
+    std::string protocol{};
+    std::string public_key{};
+    const Node* node = nullptr;
 };
 
 /// A configuration while it is read: names aren't resolved yet, and every element knows where it
@@ -40,6 +48,7 @@ struct Draft {
     std::vector<PortDraft> ports{};
     std::vector<WireDraft> wires{};
     std::vector<RuleDraft> rules{};
+    std::vector<ServiceDraft> services{};
     Place eal_place{};      ///< of the value of `eal`
     Place workers_place{};  ///< of the value of `cores.workers`
 };

@@ -116,6 +116,61 @@ std::vector<Key> rule_keys() {
          0,
          0,
          {"allow", "drop"}},
+        {"rules[].late",
+         Format::Word,
+         Access<std::string>{AT(rules.back().late)},
+         "What happens to late packets of the connections that this rule has allowed, if it isn't "
+         "conntrack.tombstones.policy.",
+         false,
+         0,
+         0,
+         {"drop", "reject", "resurrect", "as-new"}},
+    };
+}
+
+std::vector<Key> service_keys() {
+    constexpr int64_t kMostPerSecond = 1000000;
+    return {
+        {"services",
+         Format::SectionList,
+         {},
+         "VPN services of the concentrator. A new connection to one of them has to begin with a "
+         "handshake of its protocol, however the rules let it in, and there is a budget for these. "
+         "The first service that an address and port fits to counts."},
+        {"services[].name", Format::Name, Access<std::string>{AT(services.back().value.name)},
+         "Its name in lists.", true},
+        {"services[].vpn",
+         Format::Word,
+         Access<std::string>{AT(services.back().protocol)},
+         "What it speaks.",
+         true,
+         0,
+         0,
+         {"openvpn", "wireguard", "ipsec", "dtls"}},
+        {"services[].address", Format::Prefixes,
+         Access<std::vector<Prefix>>{AT(services.back().value.address)},
+         "Where the concentrator serves it.", true},
+        {"services[].ports", Format::PortRanges,
+         Access<std::vector<PortRange>>{AT(services.back().value.ports)},
+         "Its UDP ports; of IPsec 500 and 4500.", true},
+        {"services[].public_key", Format::PublicKey,
+         Access<std::string>{AT(services.back().public_key)},
+         "WireGuard only: the server's public key. An initiation that wasn't made for it is "
+         "dropped before it costs the server anything."},
+        {"services[].handshakes_per_second", Format::Number,
+         Access<uint32_t>{AT(services.back().value.handshakes_per_second)},
+         "First packets of handshakes that reach it, from all addresses; a second's worth may come "
+         "at once. OpenVPN's own connect-freq-initial is 100 in 10 s.",
+         false, 1, kMostPerSecond},
+        {"services[].handshakes_per_source", Format::Number,
+         Access<uint32_t>{AT(services.back().value.handshakes_per_source)},
+         "Of these, as many a second from one address.", false, 1, kMostPerSecond},
+        {"services[].reserved_percent", Format::Number,
+         Access<uint32_t>{AT(services.back().value.reserved_percent)},
+         "The part of the budget that is kept for addresses that have completed a handshake "
+         "before. "
+         "Of the rest, one half is for whoever tries again.",
+         false, 0, 90},
     };
 }
 
@@ -140,6 +195,10 @@ std::vector<Key> tunnel_keys() {
         {"tunnels.longest_timeout", Format::Duration,
          Access<Duration>{AT(config.observation.longest)},
          "The same at most, however slow the keepalives are.", false, kShortest, kLongest},
+        {"tunnels.pickup", Format::Duration, Access<Duration>{AT(config.observation.pickup)},
+         "So long after the start of ravelind sessions go on with declared services though nobody "
+         "has seen them begin, so that a restart doesn't cut them; 0s: never.",
+         false, 0, std::chrono::milliseconds{1h}.count()},
     };
 }
 
@@ -181,7 +240,7 @@ std::vector<Key> management_keys() {
 std::vector<Key> gather() {
     std::vector<Key> all;
     for (std::vector<Key> part : {appliance_keys(), port_keys(), conntrack_keys(), tunnel_keys(),
-                                  rule_keys(), management_keys()}) {
+                                  service_keys(), rule_keys(), management_keys()}) {
         for (Key& key : part)
             all.push_back(std::move(key));
     }

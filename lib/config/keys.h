@@ -26,7 +26,8 @@ enum class Format : uint8_t {
     Device,
     AbsolutePath,
     FileMode,
-    Endpoint,  ///< address and port
+    Endpoint,   ///< address and port
+    PublicKey,  ///< 32 bytes in base64
     TextList,
     CpuList,
     EtherTypes,
@@ -72,7 +73,7 @@ struct Key {
 /// The keys directly under a path; "" for the top level.
 [[nodiscard]] std::vector<const Key*> keys_under(std::string_view path);
 
-/// The words of `conntrack.tombstones.policy`.
+/// The words of `conntrack.tombstones.policy` and `rules[].late`.
 [[nodiscard]] std::string write_stale_policy(StalePolicy policy);
 [[nodiscard]] StalePolicy read_stale_policy(std::string_view word) noexcept;
 

@@ -169,16 +169,19 @@ void add_tombstones(std::vector<Key>& keys) {
     keys.push_back({"conntrack.tombstones.ttl", Format::Duration,
                     Access<Duration>{TRACKING(tombstones.ttl)}, "So long after its end.", false,
                     kShortest, std::chrono::milliseconds{7 * 24h}.count()});
-    keys.push_back({"conntrack.tombstones.policy",
-                    Format::Word,
-                    Access<std::string>{DRAFT(stale_policy)},
-                    "What happens to a late packet. drop: silently. as-new: tombstones aren't "
-                    "asked; the rules decide as for any first packet. The opener's own packets may "
-                    "always begin the connection anew.",
-                    false,
-                    0,
-                    0,
-                    {"drop", "as-new"}});
+    keys.push_back(
+        {"conntrack.tombstones.policy",
+         Format::Word,
+         Access<std::string>{DRAFT(stale_policy)},
+         "What happens to a late packet. drop: silently. reject: likewise, and its sender "
+         "is told by an ICMP error or a TCP reset. resurrect: a tunnel that had only "
+         "idled out goes on if today's rules still allow it, whatever else drops. "
+         "as-new: the rules decide as for any first packet. The opener's own packets "
+         "may always begin the connection anew.",
+         false,
+         0,
+         0,
+         {"drop", "reject", "resurrect", "as-new"}});
 }
 
 void add_tcp_and_parse(std::vector<Key>& keys) {
@@ -227,10 +230,24 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
 }  // namespace
 
 std::string write_stale_policy(StalePolicy policy) {
-    return policy == StalePolicy::AsNew ? "as-new" : "drop";
+    switch (policy) {
+        case StalePolicy::Reject:
+            return "reject";
+        case StalePolicy::Resurrect:
+            return "resurrect";
+        case StalePolicy::AsNew:
+            return "as-new";
+        case StalePolicy::General:
+        case StalePolicy::Drop:
+            break;
+    }
+    return "drop";
 }
 
 StalePolicy read_stale_policy(std::string_view word) noexcept {
+    if (word.empty()) return StalePolicy::General;
+    if (word == "reject") return StalePolicy::Reject;
+    if (word == "resurrect") return StalePolicy::Resurrect;
     return word == "as-new" ? StalePolicy::AsNew : StalePolicy::Drop;
 }
 

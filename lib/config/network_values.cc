@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <openssl/evp.h>
 
 namespace ravelin::config {
 namespace {
@@ -219,6 +220,21 @@ bool is_endpoint(std::string_view text) {
     if (bracketed) host = host.substr(1, host.size() - 2);
     const Result<Address> address = Address::parse(host);
     return address.has_value() && bracketed == (host.find(':') != std::string_view::npos);
+}
+
+std::optional<std::array<uint8_t, Mac1Key::kPublicKey>> read_public_key(std::string_view text) {
+    constexpr size_t kCharacters = 44;
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (text.size() != kCharacters || text.back() != '=' ||
+        text.substr(0, kCharacters - 1).find_first_not_of(kAlphabet) != std::string_view::npos)
+        return std::nullopt;
+    // It writes whole groups of three bytes, the last one for the padding.
+    std::array<uint8_t, Mac1Key::kPublicKey + 1> bytes{};
+    EVP_DecodeBlock(bytes.data(), reinterpret_cast<const uint8_t*>(text.data()), kCharacters);
+    std::array<uint8_t, Mac1Key::kPublicKey> key{};
+    std::copy_n(bytes.begin(), key.size(), key.begin());
+    return key;
 }
 
 }  // namespace ravelin::config

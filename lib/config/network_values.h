@@ -4,7 +4,9 @@
 #include "config/findings.h"
 #include "config/keys.h"
 #include "policy/policy.h"
+#include "vpn/mac1.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +27,10 @@ std::vector<PortRange> read_port_ranges(const Key& key, const Node& node, const 
 
 /// "127.0.0.1:9117" or "[::1]:9117".
 [[nodiscard]] bool is_endpoint(std::string_view text);
+
+/// 32 bytes in base64.
+[[nodiscard]] std::optional<std::array<uint8_t, Mac1Key::kPublicKey>> read_public_key(
+    std::string_view text);
 
 /// Whether the protocol's header carries ports.
 [[nodiscard]] constexpr bool has_ports(uint8_t protocol) noexcept {

@@ -24,6 +24,7 @@ Draft example(std::string_view profile) {
     draft.ports.emplace_back();
     draft.wires.emplace_back();
     draft.rules.emplace_back();
+    draft.services.emplace_back();
     return draft;
 }
 
@@ -69,6 +70,7 @@ Json text_schema(const Key& key) {
     if (key.format == Format::Endpoint) {
         return pattern("^(\\[[0-9a-fA-F:.]+\\]|[0-9.]+):[0-9]{1,5}$");
     }
+    if (key.format == Format::PublicKey) return pattern("^[A-Za-z0-9+/]{43}=$");
     if (key.format == Format::Duration) return pattern("^(0|[1-9][0-9]*)(ms|s|m|h|d)$");
     return {{"type", "string"}, {"minLength", 1}};
 }
@@ -119,6 +121,7 @@ Json value_schema(const Key& key) {
         case Format::AbsolutePath:
         case Format::FileMode:
         case Format::Endpoint:
+        case Format::PublicKey:
         case Format::Duration:
             break;
     }

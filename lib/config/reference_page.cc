@@ -42,6 +42,7 @@ Draft example(std::string_view profile) {
     draft.ports.emplace_back();
     draft.wires.emplace_back();
     draft.rules.emplace_back();
+    draft.services.emplace_back();
     return draft;
 }
 
@@ -81,6 +82,7 @@ std::string value_column(const Key& key) {
         case Format::AbsolutePath:
         case Format::FileMode:
         case Format::Endpoint:
+        case Format::PublicKey:
         case Format::TextList:
         case Format::CpuList:
         case Format::EtherTypes:

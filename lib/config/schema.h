@@ -5,6 +5,7 @@
 #include "conntrack/options.h"
 #include "policy/policy.h"
 #include "vpn/options.h"
+#include "vpn/service.h"
 
 #include <cstdint>
 #include <string>
@@ -63,7 +64,8 @@ struct Config {
     uint32_t tombstones = 262144;   ///< likewise; `conntrack.tombstones.capacity`
     uint32_t tunnels = 16384;       ///< likewise; `tunnels.capacity`
     TunnelOptions observation;      ///< `tunnels`
-    FragmentCapacity fragments;     ///< of each worker; `conntrack.fragments`
+    std::vector<VpnService> services;
+    FragmentCapacity fragments;  ///< of each worker; `conntrack.fragments`
     TrackingOptions tracking = TrackingOptions::strict();
     Policy policy;  ///< `rules` and the wires' defaults
     ControlConfig control;

@@ -123,6 +123,8 @@ std::string expected(const Key& key) {
             return "file permissions in octal and in quotes, such as \"0660\"";
         case Format::Endpoint:
             return "an address and a port, such as 127.0.0.1:9117 or [::1]:9117";
+        case Format::PublicKey:
+            return "a WireGuard public key: 44 characters of base64, as `wg pubkey` writes it";
         case Format::TextList:
             return "a list of words, such as [--no-huge, --no-pci]";
         case Format::CpuList:

@@ -27,6 +27,7 @@ class Validator {
         ports();
         wires();
         rules();
+        services();
         cores();
         eal();
     }
@@ -150,6 +151,12 @@ class Validator {
             }
             value.where = path_ + ":" + std::to_string(rule.node->place.line);
             value.allow = rule.action == "allow";
+            value.late = read_stale_policy(rule.late);
+            if (!rule.late.empty() && !value.allow) {
+                findings_.error(place_of(*rule.node, "late"),
+                                "late of rule " + in_quotes(value.name) +
+                                    ": the rule allows no connection that could be late");
+            }
             const auto from =
                 find_port(*rule.node, "from", rule.from, "from of rule " + in_quotes(value.name));
             if (from && *from < kMaxPorts) value.from_port = static_cast<uint8_t>(*from);
@@ -160,6 +167,38 @@ class Validator {
         find_unreachable(draft_.rules, findings_);
         for (const RuleDraft& rule : draft_.rules)
             draft_.config.policy.rules.push_back(rule.value);
+    }
+
+    void services() {
+        std::unordered_map<std::string, uint32_t> names;
+        for (ServiceDraft& service : draft_.services) {
+            VpnService& value = service.value;
+            unique_name(*service.node, value.name, "service", names);
+            value.protocol = service.protocol == "wireguard" ? VpnProtocol::WireGuard
+                             : service.protocol == "ipsec"   ? VpnProtocol::Ike
+                             : service.protocol == "dtls"    ? VpnProtocol::Dtls
+                                                             : VpnProtocol::OpenVpn;
+            if (const auto key = read_public_key(service.public_key))
+                value.mac1 = Mac1Key::of(*key);
+            if (value.mac1 && value.protocol != VpnProtocol::WireGuard) {
+                findings_.error(place_of(*service.node, "public_key"),
+                                "public_key of service " + in_quotes(value.name) +
+                                    ": only wireguard's handshakes show for whom they were made");
+            }
+            draft_.config.services.push_back(value);
+        }
+        if (draft_.services.empty()) return;
+        const Node& first = *draft_.services.front().node;
+        if (draft_.services.size() > VpnService::kMost) {
+            findings_.error(draft_.services[VpnService::kMost].node->place,
+                            "at most " + std::to_string(VpnService::kMost) + " services, got " +
+                                std::to_string(draft_.services.size()));
+        }
+        if (draft_.config.tunnels == 0 || !draft_.config.observation.observe) {
+            findings_.error(first.place,
+                            "services need tunnels to be observed: tunnels.capacity is 0, or "
+                            "tunnels.observe is false");
+        }
     }
 
     void check_ports(const RuleDraft& rule) {

@@ -90,6 +90,7 @@ bool is_good_text(const Key& key, const Node& node) {
     if (key.format == Format::Name) return is_name(text);
     if (key.format == Format::Device) return is_device(text);
     if (key.format == Format::Endpoint) return is_endpoint(text);
+    if (key.format == Format::PublicKey) return read_public_key(text).has_value();
     if (key.format == Format::Word) {
         return std::find(key.words.begin(), key.words.end(), text) != key.words.end();
     }
@@ -244,6 +245,7 @@ void read_value(const Key& key, const Node& node, const std::string& label, Draf
         case Format::Device:
         case Format::AbsolutePath:
         case Format::Endpoint:
+        case Format::PublicKey:
             if (!is_good_text(key, node)) {
                 return refuse(key, node, label, text_trap(key, node), findings);
             }

@@ -103,6 +103,7 @@ class Walker {
             case Format::AbsolutePath:
             case Format::FileMode:
             case Format::Endpoint:
+            case Format::PublicKey:
             case Format::TextList:
             case Format::CpuList:
             case Format::EtherTypes:
@@ -137,7 +138,7 @@ class Walker {
         }
     }
 
-    /// `wires` and `rules`: elements have a name inside.
+    /// `wires`, `rules` and `services`: elements have a name inside.
     void listed(const Key& key, const Node& value, const std::string& label) {
         const bool too_few = key.required && value.items.empty();
         if (value.kind != Node::Kind::List || too_few) return wrong(key, value, label);
@@ -146,6 +147,8 @@ class Walker {
             if (item.kind == Node::Kind::Refused) continue;
             if (key.path == "wires") {
                 draft_.wires.emplace_back().node = &item;
+            } else if (key.path == "services") {
+                draft_.services.emplace_back().node = &item;
             } else {
                 draft_.rules.emplace_back().node = &item;
             }

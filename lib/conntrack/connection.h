@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "conntrack/close_reason.h"
+#include "conntrack/options.h"
 #include "conntrack/tracker.h"
 #include "flow/key.h"
 
@@ -42,8 +43,9 @@ struct alignas(64) Connection {
     // second line
     Tick created{};
     Tick armed{};  ///< where the wheel has it unless kPutOff: no later than the deadline
-    uint16_t policy_generation = 0;          ///< of the policy that allowed it
-    ClosedBy closed_by = ClosedBy::Unknown;  ///< who began to close it, or has ended it
+    uint16_t policy_generation = 0;           ///< of the policy that allowed it
+    ClosedBy closed_by = ClosedBy::Unknown;   ///< who began to close it, or has ended it
+    StalePolicy late = StalePolicy::General;  ///< for packets that come after its end
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }

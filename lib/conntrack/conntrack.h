@@ -30,6 +30,7 @@ struct Opening {
     bool from_inside = false;
     uint16_t rule = 0;
     uint16_t policy_generation = 0;
+    StalePolicy late = StalePolicy::General;  ///< kept for its tombstone
 };
 
 /// What became of an opening.
@@ -121,6 +122,11 @@ class Conntrack {
     /// Makes the connection of a New packet that the policy allowed, and counts that packet.
     Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
                 const TrackingOptions& options, Instant now) noexcept;
+
+    /// Makes the connection of a late packet, with the origin and the state that `late` remembers,
+    /// which is forgotten. `opening` is that of the original direction.
+    Opened reopen(const Headers& headers, const FlowId& id, const uint8_t* l4, const Late& late,
+                  const Opening& opening, const TrackingOptions& options, Instant now) noexcept;
 
     /// For a packet that has no connection: asks for the memory that find_late() will read.
     void prefetch_tombstone(const FlowId& id) const noexcept {

@@ -91,6 +91,7 @@ void Conntrack::bury(const Connection& connection, EndReason reason, Tick now) n
     tombstone.flags = connection.flags;
     tombstone.reason = close_reason(connection, reason);
     tombstone.closed_by = closed_by(connection, tombstone.reason);
+    tombstone.late = connection.late;
     const TombstoneTable::Inserted inserted = tombstones_.insert(tombstone, now);
     if (inserted.place == TombstoneTable::Place::Oldest) {
         counters_.tombstones_overwritten.add();

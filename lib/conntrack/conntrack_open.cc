@@ -8,6 +8,7 @@
 #include "conntrack/udp_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ravelin {
 
@@ -113,6 +114,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     if (opening.from_inside) connection.flags |= flag::kFromInside;
     connection.rule = opening.rule;
     connection.policy_generation = opening.policy_generation;
+    connection.late = opening.late;
     connection.packets[0] = 1;
     connection.bytes[0] = headers.ip_length;
     connection.created = Tick::at(now);
@@ -127,6 +129,26 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     gauge(connection).add();
     emit(EventKind::New, index, EndReason::None, now);
     return {.flow = identify_ ? id_of(index) : 0, .index = index};
+}
+
+Opened Conntrack::reopen(const Headers& headers, const FlowId& id, const uint8_t* l4,
+                         const Late& late, const Opening& opening, const TrackingOptions& options,
+                         Instant now) noexcept {
+    FlowId of_opener = id;
+    const bool reply = late.direction == Direction::Reply;
+    if (reply) of_opener.swapped = !id.swapped;
+    const Opened opened = open(headers, of_opener, l4, opening, options, now);
+    if (opened.reason != DropReason::None) return opened;
+    Connection& connection = connections_[opened.index];
+    if (reply) {
+        std::swap(connection.packets[0], connection.packets[1]);
+        std::swap(connection.bytes[0], connection.bytes[1]);
+    }
+    gauge(connection).set(gauge(connection).value() - 1);
+    connection.flags |= late.tombstone->flags & (flag::kSeenReply | flag::kAssured);
+    gauge(connection).add();
+    forget(*late.tombstone);
+    return opened;
 }
 
 }  // namespace ravelin

@@ -44,6 +44,7 @@ struct ConntrackCounters {
     Counter tombstone_overwritten_age_seconds;  ///< of the last that had to go (a gauge)
     Counter tombstones_overwritten;
     std::array<Counter, kCloseReasonCount> stale;  ///< late packets, by how their connection ended
+    Counter resurrected;  ///< connections of tunnels that went on after their end
     // Events to management.
     std::array<Counter, kEventKindCount> events_emitted;  ///< by EventKind
     Counter events_lost;                                  ///< the ring was full

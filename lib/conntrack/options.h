@@ -91,8 +91,11 @@ struct FragmentOptions {
 
 /// What happens to a late packet: one without a connection that meets a tombstone.
 enum class StalePolicy : uint8_t {
-    Drop,   ///< silently: no answer that could confuse the sender's session
-    AsNew,  ///< tombstones aren't asked, as in the kernel
+    General,    ///< of a rule: as TombstoneOptions says
+    Drop,       ///< silently: no answer that could confuse the sender's session
+    Reject,     ///< dropped, and its sender is told
+    Resurrect,  ///< a tunnel that had only idled out goes on; all else is dropped
+    AsNew,      ///< as if nothing was remembered, as in the kernel
 };
 
 /// Tombstones, as far as a reload may change them.

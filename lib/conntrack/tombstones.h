@@ -4,6 +4,7 @@
 #include "base/page_array.h"
 #include "base/time.h"
 #include "conntrack/close_reason.h"
+#include "conntrack/options.h"
 
 #include <array>
 #include <cstdint>
@@ -28,8 +29,8 @@ struct Tombstone {
     uint8_t flags = 0;  ///< connection_flag, of which the origin: side and order of the ends
     CloseReason reason = CloseReason::None;
     ClosedBy closed_by = ClosedBy::Unknown;
-    uint8_t reserved = 0;  ///< named so that no byte is padding
-    uint16_t report = 0;   ///< where its late packets are written up; 0: none has come
+    StalePolicy late = StalePolicy::General;
+    uint16_t report = 0;  ///< where its late packets are written up; 0: none has come
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }
     bool operator==(const Tombstone&) const noexcept = default;

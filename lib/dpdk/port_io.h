@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -63,6 +64,20 @@ class PortIo {
     void release(std::span<void*> buffers) noexcept {
         rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(buffers.data()),
                               static_cast<unsigned>(buffers.size()));
+    }
+
+    /// The whole buffer is the answer's; whoever shares one keeps it as it is.
+    static bool rewrite(Frame& frame, std::span<const uint8_t> bytes) noexcept {
+        auto* const buffer = static_cast<rte_mbuf*>(frame.buffer);
+        if (!RTE_MBUF_DIRECT(buffer) || rte_mbuf_refcnt_read(buffer) != 1 || buffer->nb_segs != 1)
+            return false;
+        rte_pktmbuf_reset(buffer);
+        auto* const data = rte_pktmbuf_append(buffer, static_cast<uint16_t>(bytes.size()));
+        if (data == nullptr) return false;
+        std::memcpy(data, bytes.data(), bytes.size());
+        frame.data = reinterpret_cast<const uint8_t*>(data);
+        frame.length = static_cast<uint32_t>(bytes.size());
+        return true;
     }
 
   private:

@@ -156,6 +156,18 @@ void register_tombstone_metrics(Registry& registry, const Appliance& appliance) 
          "shutdown, answered, icmp_error, replaced, operator).",
          {"reason"}},
         Registry::Collect{[&appliance] { return read_stale(appliance); }});
+    registry.add(
+        {"ravelin_stale_rejected_total",
+         MetricType::Counter,
+         "Late packets whose sender was told by an ICMP error or a TCP reset; they left by "
+         "the port that they came in on and are counted as transmitted.",
+         {}},
+        [&appliance] { return sum_of(appliance, &WorkerCounters::rejected); });
+    registry.add({"ravelin_stale_resurrected_total",
+                  MetricType::Counter,
+                  "Tunnels that had idled out and went on with a late packet.",
+                  {}},
+                 [&appliance] { return sum_of(appliance, &WorkerCounters::resurrected); });
 }
 
 using Count = uint64_t (*)(const WorkerCounters&);

@@ -91,16 +91,33 @@ HistogramValue handshake_time(const Counts& counts, size_t protocol) {
     return histogram;
 }
 
-void register_handshakes(Registry& registry, const Counts& counts) {
+/// What the shield of declared services refused.
+double refused(const Appliance& appliance,
+               const std::array<Counter, kVpnProtocolCount> GateCounters::*member,
+               size_t protocol) {
+    return static_cast<double>(sum_workers(appliance, [&](const WorkerCounters& counters) {
+        return (counters.handshakes.*member)[protocol].value();
+    }));
+}
+
+void register_handshakes(Registry& registry, const Appliance& appliance, const Counts& counts) {
     registry.add(
         {"ravelin_vpn_handshakes_total",
          MetricType::Counter,
-         "VPN handshake initiations seen towards the concentrator by result (forwarded).",
+         "VPN handshake initiations seen towards the concentrator by result (forwarded; limited "
+         "and "
+         "malformed: refused by the shield of a declared service, over its budget, or because it "
+         "is "
+         "no handshake or was made for another server).",
          {"vpn", "result"}},
-        Registry::Collect{[&counts] {
+        Registry::Collect{[&appliance, &counts] {
             Samples samples;
             each_protocol([&](size_t i, const std::string& word) {
                 samples.push_back(sample({word, "forwarded"}, value(counts.handshakes[i])));
+                samples.push_back(
+                    sample({word, "limited"}, refused(appliance, &GateCounters::limited, i)));
+                samples.push_back(
+                    sample({word, "malformed"}, refused(appliance, &GateCounters::malformed, i)));
             });
             return samples;
         }});
@@ -249,7 +266,7 @@ void register_events(Registry& registry, const Appliance& appliance, const Count
 void register_tunnel_metrics(Registry& registry, const MetricSources& sources) {
     const Counts& counts = sources.management.tunnels;
     register_gauges(registry, counts);
-    register_handshakes(registry, counts);
+    register_handshakes(registry, sources.appliance, counts);
     register_life(registry, counts);
     register_resets(registry, counts);
     register_clocks(registry, counts);

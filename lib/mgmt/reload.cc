@@ -53,6 +53,7 @@ std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t gener
     runtime->generation = generation;
     runtime->tracking = config.tracking;
     runtime->tunnels = config.observation;
+    runtime->services = config.services;
     runtime->policy = config.policy;
     runtime->pass_ethertypes = config.pass_ethertypes;
     return runtime;

@@ -75,6 +75,9 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
             return note_late(story, event);
         case TunnelEventKind::Ended:
             return note_ended(story, event);
+        case TunnelEventKind::Resumed:
+            revive(story);
+            break;
         case TunnelEventKind::Keepalive:
         case TunnelEventKind::UnderLoad:
         case TunnelEventKind::PathMtu:

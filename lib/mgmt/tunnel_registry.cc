@@ -205,6 +205,18 @@ void TunnelRegistry::end(TunnelStory& story, CloseReason reason, Instant at) {
     recount(story);
 }
 
+void TunnelRegistry::revive(TunnelStory& story) {
+    if (!story.ended) return;
+    story.ended = false;
+    story.ended_at = Instant{};
+    story.close_reason = CloseReason::None;
+    std::erase(ended_, story.key);
+    if (story.identity != 0)
+        by_session_[{endpoint(story.record, Side::Server), story.record.protocol, story.identity}] =
+            story.key;
+    recount(story);
+}
+
 void TunnelRegistry::forget(uint32_t key) {
     TunnelStory* story = mutable_story(key);
     if (story == nullptr) return;

@@ -128,6 +128,7 @@ class TunnelRegistry {
     TunnelStory* mutable_story(uint32_t key);
     void take_record(TunnelStory& story, const TunnelRecord& record, Instant at);
     void end(TunnelStory& story, CloseReason reason, Instant at);
+    void revive(TunnelStory& story);
     void forget(uint32_t key);
     void make_room(bool confirmed);
     void forget_old(Instant now);

@@ -193,6 +193,9 @@ std::string event_words(const TunnelEvent& event) {
             return late_words(event);
         case TunnelEventKind::Ended:
             return "its connection ended " + std::string{close_reason_words(event.reason)};
+        case TunnelEventKind::Resumed:
+            return "it goes on with a late packet of " + the(event.from) +
+                   ", as the policy for late packets wants it";
         case TunnelEventKind::Count:
             break;
     }

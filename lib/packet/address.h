@@ -42,4 +42,10 @@ struct Prefix {
     bool operator==(const Prefix&) const noexcept = default;
 };
 
+struct PortRange {
+    uint16_t first = 0;
+    uint16_t last = 65535;
+    bool operator==(const PortRange&) const noexcept = default;
+};
+
 }  // namespace ravelin

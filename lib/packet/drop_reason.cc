@@ -158,6 +158,20 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kTable{{
      "If it should pass, add or move up a rule that allows it."},
     {PolicyDefault, "policy_default", "no rule allows a new connection from this port",
      "If it should pass, add a rule that allows it."},
+    {VpnNotHandshake, "vpn_not_handshake",
+     "what comes first to a declared VPN service is no handshake of its protocol",
+     "Scanners look like this, and clients of a session that nobody here has seen: they come back "
+     "by themselves. After a restart allow pick-up for a while (tunnels.pickup)."},
+    {VpnMac1, "vpn_mac1", "a WireGuard initiation that was not made for this server's public key",
+     "Scanners and floods look like this; if a real client is hit, public_key of the service or of "
+     "the client's peer section is wrong."},
+    {VpnSourceLimit, "vpn_source_limit", "this address begins more VPN handshakes than one may",
+     "Look at the sender; if many clients share its address, raise handshakes_per_source of the "
+     "service."},
+    {VpnServiceLimit, "vpn_service_limit",
+     "the budget of the VPN service for new handshakes is used up",
+     "Somebody floods it, or many clients come back at once: they try again and get through. Raise "
+     "handshakes_per_second of the service if the concentrator can bear it."},
     {TableFull, "table_full", "there is no room for a new connection",
      "Raise the capacity, or find out who opens so many connections."},
     {RingFull, "ring_full", "the worker that owns the connection did not take packets fast enough",

@@ -72,6 +72,10 @@ enum class DropReason : uint8_t {
     // decide
     PolicyRule,
     PolicyDefault,
+    VpnNotHandshake,
+    VpnMac1,
+    VpnSourceLimit,
+    VpnServiceLimit,
     TableFull,
     // hand over and transmit
     RingFull,

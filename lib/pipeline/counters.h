@@ -5,6 +5,7 @@
 #include "packet/drop_reason.h"
 #include "policy/policy.h"
 #include "sync/counter.h"
+#include "vpn/handshake_gate.h"
 #include "vpn/tunnels.h"
 
 #include <array>
@@ -34,6 +35,7 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     Counter held;        ///< now inside: bursts in flight and fragments (a gauge)
     Counter handed_off;  ///< to other workers
     Counter handed_in;   ///< from other workers
+    Counter rejected;    ///< late packets that went back to their sender; also in transmitted
     Counter ring_full;   ///< refused by another worker's ring; also in dropped
 
     // reassembly
@@ -47,6 +49,7 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     std::array<Counter, kRuleCounters> rule_matched;
 
     TunnelCounters tunnels;
+    GateCounters handshakes;
 
     // the loop
     Counter iterations;

@@ -18,7 +18,9 @@ inline constexpr uint32_t kBurstSize = 64;
 /// A source is one (port, queue) pair that this worker polls. transmit() takes the first n buffers
 /// of the list and returns n; the rest stays the caller's. release() takes all. An Io may have
 /// `void observe(const Packet&)`, which is called with every packet once its fate is decided and
-/// before it is transmitted or released (replay uses it; a worker without it pays nothing).
+/// before it is transmitted or released (replay uses it; a worker without it pays nothing), and
+/// `bool rewrite(Frame&, std::span<const uint8_t>)`, which puts an answer into a received buffer
+/// and says so in the frame; false when it can't. Without it nobody is told of a rejected packet.
 template <class T>
 concept PacketIo = requires(T io, uint32_t source, std::span<Frame, kBurstSize> frames,
                             uint8_t port, std::span<void*> buffers) {

@@ -35,10 +35,43 @@ EndReason end_reason(CloseReason reason) noexcept {
     return reason == CloseReason::Moved ? EndReason::Moved : EndReason::Exit;
 }
 
+const VpnService* find_service(const Runtime& runtime, const Address& destination,
+                               uint16_t port) noexcept {
+    const auto found =
+        std::find_if(runtime.services.begin(), runtime.services.end(),
+                     [&](const VpnService& service) { return service.takes(destination, port); });
+    return found == runtime.services.end() ? nullptr : &*found;
+}
+
+/// Another first packet of a handshake in a connection that exists: nearly all other packets end at
+/// their first byte.
+DropReason repeat_handshake(const Packet& packet, Shard& shard, const Runtime& runtime,
+                            Instant now) noexcept {
+    const Tunnel* tunnel = shard.tunnels.find(packet.tunnel);
+    if (tunnel == nullptr || tunnel->side_of(packet.direction) != Side::Client)
+        return DropReason::None;
+    const auto payload = udp_payload(packet);
+    if (payload.empty() || payload[0] == tunnel->data_byte[0]) return DropReason::None;
+    const VpnService* service = find_service(runtime, tunnel->address[1], tunnel->port[1]);
+    if (service == nullptr) return DropReason::None;
+    return shard.gate.repeat(*service,
+                             {.service = static_cast<size_t>(service - runtime.services.data()),
+                              .address = tunnel->address,
+                              .port = tunnel->port,
+                              .payload = payload,
+                              .fragmented = packet.from_fragments},
+                             shard.topology.worker_count, tunnel->confirmed(), now);
+}
+
 void apply(const TunnelTable::Effect& effect, uint32_t connection, uint32_t handle, Shard& shard,
            Instant now) noexcept {
     Conntrack& conntrack = shard.conntrack;
+    if (effect.completed) shard.gate.completed(shard.tunnels.find(handle)->address[0], now);
     if (!effect.watched) return conntrack.watch(connection, 0);
+    if (effect.handle != 0) {
+        handle = effect.handle;
+        conntrack.watch(connection, handle);
+    }
     if (effect.buried != TunnelTable::kNone && conntrack.watched_as(effect.buried) == handle)
         conntrack.close(effect.buried, EndReason::Moved, Direction::Original, now);
     if (effect.close) return conntrack.close(connection, end_reason(effect.reason), effect.by, now);
@@ -61,11 +94,29 @@ void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Ins
     if (handle != TunnelTable::kNoTunnel) shard.conntrack.watch(packet.connection, handle);
 }
 
-void observe(const Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shard,
+                           const Runtime& runtime, Instant now) noexcept {
+    const VpnService* service = find_service(runtime, query.destination, query.destination_port);
+    if (service == nullptr) return DropReason::None;
+    return shard.gate.admit(*service,
+                            {.service = static_cast<size_t>(service - runtime.services.data()),
+                             .address = {query.source, query.destination},
+                             .port = {query.source_port, query.destination_port},
+                             .payload = udp_payload(packet),
+                             .fragmented = packet.from_fragments},
+                            shard.topology.worker_count, runtime.tunnels.pickup, now);
+}
+
+void observe(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     if (packet.is_icmp_error) {
         shard.tunnels.icmp_error(packet.tunnel, packet.direction, packet.headers.icmp_type,
                                  packet.headers.icmp_code, path_mtu(packet), now);
         return;
+    }
+    if (!runtime.services.empty()) [[unlikely]] {
+        if (const DropReason reason = repeat_handshake(packet, shard, runtime, now);
+            reason != DropReason::None)
+            return packet.drop(reason);
     }
     const TunnelTable::Effect effect = shard.tunnels.observe(packet.tunnel,
                                                              {.connection = packet.connection,
@@ -83,6 +134,24 @@ void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noex
     const TunnelTable::Packet seen{.direction = late.direction, .payload = udp_payload(packet)};
     if (shard.tunnels.late(late.tunnel, seen, static_cast<uint64_t>(packet.reason), now))
         late.certainty = Certainty::Exact;
+}
+
+bool resume_tunnel(const Packet& packet, const Late& late, const Opening& opening, Shard& shard,
+                   const Runtime& runtime, Instant now) noexcept {
+    const TunnelTable::Packet seen{.direction = late.direction,
+                                   .payload = udp_payload(packet),
+                                   .fragmented = packet.from_fragments};
+    if (!shard.tunnels.resumes(late.tunnel, seen, now)) return false;
+    const uint32_t handle = late.tunnel;
+    const Opened opened = shard.conntrack.reopen(packet.headers, packet.id,
+                                                 packet.frame.data + packet.headers.l4_offset, late,
+                                                 opening, runtime.tracking, now);
+    if (opened.reason != DropReason::None) return false;
+    shard.conntrack.watch(opened.index, handle);
+    const Side from = shard.tunnels.find(handle)->side_of(late.direction);
+    const Duration timeout = shard.tunnels.resume(handle, opened.index, from, now);
+    if (timeout != Duration{}) shard.conntrack.prolong(opened.index, timeout, now);
+    return true;
 }
 
 void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {

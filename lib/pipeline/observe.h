@@ -14,11 +14,22 @@ namespace ravelin {
 /// its ends.
 void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept;
 
+/// Whether the first packet of a UDP connection, which the rules allow, may come to a declared VPN
+/// service. None: it may, or is to no service.
+[[nodiscard]] DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shard,
+                                         const Runtime& runtime, Instant now) noexcept;
+
 /// A packet of a connection that carries a handle, or an ICMP error about one.
-void observe(const Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept;
+/// It is dropped when it begins another handshake that the service's budget has no room for.
+void observe(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept;
 
 /// A late packet of a connection that was a tunnel's: says which, and whether it is certain.
 void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noexcept;
+
+/// The tunnel of a late packet goes on in a new connection. False when the packet doesn't show that
+/// it is the tunnel's, or there is no room. `opening` is that of the original direction.
+bool resume_tunnel(const Packet& packet, const Late& late, const Opening& opening, Shard& shard,
+                   const Runtime& runtime, Instant now) noexcept;
 
 /// Silence, good-byes that are due, connections that have ended. Once per iteration, bounded.
 void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept;

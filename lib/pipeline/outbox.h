@@ -4,6 +4,7 @@
 #include "pipeline/burst.h"
 #include "pipeline/counters.h"
 #include "pipeline/handoff.h"
+#include "pipeline/reject.h"
 #include "pipeline/runtime.h"
 
 #include <array>
@@ -37,6 +38,9 @@ class Outbox {
                         &packet);
                     break;
                 case Action::Hold:
+                    break;
+                case Action::Reject:
+                    reject(io, packet, counters);
                     break;
                 case Action::Pending:
                 case Action::Fragment:
@@ -85,6 +89,22 @@ class Outbox {
             counters.forwarded[packet.frame.port][static_cast<size_t>(packet.headers.family)];
         forwarded.packets.add();
         forwarded.bytes.add(packet.frame.length);
+    }
+
+    /// The answer leaves in the buffer that the packet came in.
+    template <PacketIo Io>
+    void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
+        if constexpr (requires { io.rewrite(packet.frame, std::span<const uint8_t>{}); }) {
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled here
+            std::array<uint8_t, kLongestRejection> answer;
+            const uint32_t length = build_rejection(packet, answer);
+            if (io.rewrite(packet.frame, {answer.data(), length})) {
+                counters.rejected.add();
+                return stage(io, packet, counters);
+            }
+        }
+        release(io, packet.frame.buffer);
+        packet.drop(packet.reason);
     }
 
     template <PacketIo Io>

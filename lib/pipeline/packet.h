@@ -15,6 +15,7 @@ enum class Action : uint8_t {
     Pending,
     Forward,
     Drop,
+    Reject,  ///< goes back to its sender as an ICMP error or a TCP reset
     HandOff,
     Fragment,  ///< parsed and ours: decide() gives it to reassembly
     Hold,      ///< reassembly keeps it; its buffer is no longer the burst's

@@ -4,6 +4,7 @@
 #include "conntrack/related.h"
 #include "packet/parse.h"
 #include "pipeline/observe.h"
+#include "pipeline/query.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stale.h"
 
@@ -93,31 +94,27 @@ void decide_by_class(Packet& packet) noexcept {
 
 void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     const Headers& headers = packet.headers;
-    const uint8_t* l3 = l3_of(packet);
-    const bool ipv4 = headers.family == Family::Ipv4;
-    Query query{.from_port = packet.frame.port,
-                .protocol = headers.protocol,
-                .source = ipv4 ? Address::from_ipv4(l3 + 12) : Address::from_ipv6(l3 + 8),
-                .destination = ipv4 ? Address::from_ipv4(l3 + 16) : Address::from_ipv6(l3 + 24),
-                .source_port = 0,
-                .destination_port = 0};
-    if (!is_icmp(headers)) {
-        query.source_port = headers.source_port;
-        query.destination_port = headers.destination_port;
-    }
+    const Query query = query_of(packet);
     const Judgement judgement = runtime.policy.judge(query);
     shard.counters.rule_matched[rule_counter_index(judgement.rule)].add();
     if (!judgement.allow) return packet.drop(judgement.reason);
 
+    const bool udp = headers.protocol == ip_protocol::kUdp;
+    if (udp && !runtime.services.empty()) {
+        const DropReason reason = admit_handshake(packet, query, shard, runtime, now);
+        if (reason != DropReason::None) return packet.drop(reason);
+    }
+
     const Opening opening{.from_inside = shard.topology.ports[packet.frame.port].inside,
                           .rule = judgement.rule,
-                          .policy_generation = runtime.generation};
+                          .policy_generation = runtime.generation,
+                          .late = judgement.late};
     const Opened opened =
         shard.conntrack.open(headers, packet.id, l4_of(packet), opening, runtime.tracking, now);
     if (opened.reason != DropReason::None) return packet.drop(opened.reason);
     packet.flow = opened.flow;
     packet.action = Action::Forward;
-    if (headers.protocol == ip_protocol::kUdp && runtime.tunnels.observe) {
+    if (udp && runtime.tunnels.observe) {
         packet.connection = opened.index;
         look_for_tunnel(packet, query, shard, now);
     }
@@ -149,8 +146,12 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
     Late late = shard.conntrack.find_late(packet.id, packet.is_icmp_error ? nullptr : l4_of(packet),
                                           runtime.tracking.tombstones, now);
     if (late.tombstone == nullptr) return false;
+    const StalePolicy policy = policy_for(late, runtime);
+    if (policy == StalePolicy::AsNew) return false;
+    if (policy == StalePolicy::Resurrect && resurrect(packet, late, shard, runtime, now))
+        return true;
     if (!begins_anew(packet, late)) {
-        decide_stale(packet, late, shard, now);
+        decide_stale(packet, late, policy, shard, now);
         return true;
     }
     decide_new(packet, shard, runtime, now);
@@ -167,10 +168,13 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
 void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     packet.candidate = Conntrack::kNone;
     packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
-    if (packet.tunnel != 0) observe(packet, shard, runtime, now);
-    if (packet.missed && looks_for_late(runtime) && decide_late(packet, shard, runtime, now))
+    if (!packet.missed) {
+        decide_by_class(packet);
+        if (packet.tunnel != 0) observe(packet, shard, runtime, now);
         return;
-    if (packet.missed && packet.ct_class == CtClass::New) {
+    }
+    if (looks_for_late(runtime) && decide_late(packet, shard, runtime, now)) return;
+    if (packet.ct_class == CtClass::New) {
         decide_new(packet, shard, runtime, now);
     } else {
         decide_by_class(packet);
@@ -223,12 +227,12 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
         if (packet.action != Action::Pending) continue;
         packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
         (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
-        if (packet.tunnel != 0) [[unlikely]]
-            observe(packet, shard, runtime, now);
         if (!packet.missed)
             decide_by_class(packet);
         else if (remembers)
             shard.conntrack.prefetch_tombstone(packet.id);
+        if (packet.tunnel != 0) [[unlikely]]
+            observe(packet, shard, runtime, now);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "conntrack/options.h"
 #include "policy/policy.h"
 #include "vpn/options.h"
+#include "vpn/service.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@ struct Runtime {
     uint16_t generation = 1;
     TrackingOptions tracking{};
     TunnelOptions tunnels{};
+    std::vector<VpnService> services{};  ///< VpnService::kMost at most
     Policy policy{};
     std::vector<uint16_t> pass_ethertypes{};
 

@@ -30,8 +30,9 @@ struct WorkerParts {
     WorkerLink& link;
     HashSecret secret;
     FragmentCapacity fragments{};
-    uint32_t tombstones = 0;  ///< that the shard keeps
-    uint32_t tunnels = 0;     ///< likewise
+    uint32_t tombstones = 0;               ///< that the shard keeps
+    uint32_t tunnels = 0;                  ///< likewise
+    SessionDirectory* sessions = nullptr;  ///< of all workers; nullptr: there is none
 };
 
 /// One polling core: its shard, its ports, its loop.
@@ -47,7 +48,8 @@ class Worker {
                  parts.fragments,     parts.secret,
                  parts.link.counters, EventPort{&parts.link.events, &parts.link.events_wanted},
                  clock.now(),         parts.tombstones,
-                 parts.tunnels,       &parts.link.tunnel_events},
+                 parts.tunnels,       &parts.link.tunnel_events,
+                 parts.sessions},
           outbox_{parts.index, parts.topology, parts.mesh},
           loop_start_{clock.now()} {}
 

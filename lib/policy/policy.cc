@@ -39,16 +39,20 @@ bool matches(const Rule& rule, const Query& query) noexcept {
 
 void Policy::compile() {
     matcher_.emplace(rules);
+    speaks_of_late_ = std::any_of(rules.begin(), rules.end(), [](const Rule& rule) {
+        return rule.late != StalePolicy::General;
+    });
 }
 
 Judgement Policy::judgement(size_t rule, const Query& query) const noexcept {
     if (rule < rules.size()) {
         const bool allow = rules[rule].allow;
-        return {allow, static_cast<uint16_t>(rule),
+        return {allow, static_cast<uint16_t>(rule), rules[rule].late,
                 allow ? DropReason::None : DropReason::PolicyRule};
     }
     const bool allow = query.from_port < kMaxPorts && default_allow[query.from_port];
-    return {allow, kDefaultRule, allow ? DropReason::None : DropReason::PolicyDefault};
+    return {allow, kDefaultRule, StalePolicy::General,
+            allow ? DropReason::None : DropReason::PolicyDefault};
 }
 
 Judgement Policy::judge(const Query& query) const noexcept {

@@ -16,7 +16,8 @@ inline constexpr uint32_t kMaxPorts = 32;
 
 struct Judgement {
     bool allow = false;
-    uint16_t rule = 0;                     ///< index into rules, or Policy::kDefaultRule
+    uint16_t rule = 0;  ///< index into rules, or Policy::kDefaultRule
+    StalePolicy late = StalePolicy::General;
     DropReason reason = DropReason::None;  ///< PolicyRule or PolicyDefault when not allowed
 };
 
@@ -38,6 +39,9 @@ class Policy {
     /// The same, one rule after the other: the reference for the compiled ones (ADR 15).
     [[nodiscard]] Judgement judge_linear(const Query& query) const noexcept;
 
+    /// Whether a rule says something about late packets. After compile() only.
+    [[nodiscard]] bool speaks_of_late() const noexcept { return speaks_of_late_; }
+
     /// What the compiled rules occupy.
     [[nodiscard]] size_t compiled_bytes() const noexcept {
         return matcher_ ? matcher_->memory_bytes() : 0;
@@ -47,6 +51,7 @@ class Policy {
     [[nodiscard]] Judgement judgement(size_t rule, const Query& query) const noexcept;
 
     std::optional<RuleMatcher> matcher_;
+    bool speaks_of_late_ = false;
 };
 
 }  // namespace ravelin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "conntrack/options.h"
 #include "packet/headers.h"
 
 #include <algorithm>
@@ -11,12 +12,6 @@
 #include <vector>
 
 namespace ravelin {
-
-struct PortRange {
-    uint16_t first = 0;
-    uint16_t last = 65535;
-    bool operator==(const PortRange&) const noexcept = default;
-};
 
 /// One rule. Empty lists and absent values match everything; all that is given must match.
 struct Rule {
@@ -29,6 +24,7 @@ struct Rule {
     std::vector<PortRange> source_ports{};       ///< kProtocolsWithPorts only
     std::vector<PortRange> destination_ports{};  ///< kProtocolsWithPorts only
     bool allow = false;
+    StalePolicy late = StalePolicy::General;  ///< for the connections that it allowed
 
     /// A rule that speaks of ports never takes a packet that has none.
     [[nodiscard]] bool has_ports() const noexcept {

@@ -5,6 +5,24 @@
 
 namespace ravelin {
 
+bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
+    switch (protocol) {
+        case VpnProtocol::OpenVpn:
+            return openvpn::begins(first, tunnel);
+        case VpnProtocol::WireGuard:
+            return wireguard::begins(first, tunnel);
+        case VpnProtocol::Ike:
+        case VpnProtocol::Esp:
+            return ipsec::begins(first, tunnel);
+        case VpnProtocol::Dtls:
+            return dtls::begins(first, tunnel);
+        case VpnProtocol::None:
+        case VpnProtocol::Count:
+            break;
+    }
+    return false;
+}
+
 void note_keepalive(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
     const auto side = static_cast<size_t>(seen.from);
     ++tunnel.data_packets[side];

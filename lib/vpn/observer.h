@@ -79,6 +79,9 @@ namespace openvpn {
 Seeing tend(Tunnel& tunnel, TunnelDesk& desk, Instant now) noexcept;
 }  // namespace openvpn
 
+/// Asks the observer of `protocol`; IKE and ESP have one.
+[[nodiscard]] bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept;
+
 /// Notes a keepalive of `seen.from`, and tells its interval when it became known or changed.
 void note_keepalive(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 /// Notes a data packet's length.

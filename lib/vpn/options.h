@@ -13,6 +13,8 @@ struct TunnelOptions {
     bool adaptive_timeouts = true;
     Duration unknown_rhythm = 300s;  ///< until the keepalives' interval is known
     Duration longest = 3600s;        ///< however slow the keepalives are
+    /// So long after the start a session that nobody has seen begin goes on with declared services.
+    Duration pickup = 60s;
     bool operator==(const TunnelOptions&) const noexcept = default;
 };
 

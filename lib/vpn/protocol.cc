@@ -20,7 +20,7 @@ constexpr std::array<const char*, kTunnelEventKindCount> kEvents = {
     "started",       "retried",   "answered", "established", "picked_up",   "failed",
     "renegotiating", "keepalive", "clock",    "silent",      "heard",       "exit",
     "restart",       "restarted", "stuck",    "moved",       "answers_old", "under_load",
-    "icmp_error",    "path_mtu",  "late",     "ended"};
+    "icmp_error",    "path_mtu",  "late",     "ended",       "resumed"};
 
 }  // namespace
 

@@ -76,8 +76,10 @@ struct alignas(64) Tunnel {
     uint32_t left_connection = UINT32_MAX;
     Instant moved{};
     bool old_address_told = false;
+    /// Of a candidate: the tunnel whose client this may be, if the server answers here. 0: none.
+    uint32_t provisional = 0;
 
-    // queue of candidates, oldest first: slots
+    // queue of candidates, or of free slots, oldest first: slots
     uint32_t older = 0;
     uint32_t newer = 0;
 

@@ -69,6 +69,7 @@ enum class TunnelEventKind : uint8_t {
     PathMtu,        ///< likewise, with the next hop's MTU in `value`
     Late,           ///< a packet of `from` came after its connection's end; `value`: DropReason
     Ended,          ///< its connection is gone; `reason`
+    Resumed,        ///< and is back: a late packet of `from` brought it to life again
     Count
 };
 inline constexpr size_t kTunnelEventKindCount = static_cast<size_t>(TunnelEventKind::Count);

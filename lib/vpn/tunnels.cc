@@ -11,24 +11,6 @@ namespace ravelin {
 
 namespace {
 
-bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
-    switch (protocol) {
-        case VpnProtocol::OpenVpn:
-            return openvpn::begins(first, tunnel);
-        case VpnProtocol::WireGuard:
-            return wireguard::begins(first, tunnel);
-        case VpnProtocol::Ike:
-        case VpnProtocol::Esp:
-            return ipsec::begins(first, tunnel);
-        case VpnProtocol::Dtls:
-            return dtls::begins(first, tunnel);
-        case VpnProtocol::None:
-        case VpnProtocol::Count:
-            break;
-    }
-    return false;
-}
-
 Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
     switch (tunnel.protocol) {
         case VpnProtocol::OpenVpn:
@@ -94,14 +76,16 @@ Duration timeout_of(const Tunnel& tunnel, const TunnelOptions& options) noexcept
 }  // namespace
 
 TunnelTable::TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t worker,
-                         TunnelCounters& counters, SpscRing<TunnelEvent>* events)
+                         TunnelCounters& counters, SpscRing<TunnelEvent>* events,
+                         SessionDirectory* sessions)
     : capacity_{capacity},
       worker_{worker},
       hash_{secret},
       slots_{capacity},
       roaming_{size_t{capacity} * 2},
       counters_{counters},
-      events_{events} {
+      events_{events},
+      sessions_{sessions} {
     CHECK(capacity <= kMost);
     used_ = capacity;
     for (uint32_t slot = 0; slot < capacity; ++slot)
@@ -113,12 +97,19 @@ TunnelTable::TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t wo
 void TunnelTable::release(uint32_t slot) noexcept {
     Tunnel& tunnel = slots_[slot];
     tunnel.newer = kNone;
-    if (last_free_ == kNone)
-        free_ = slot;
-    else
-        slots_[last_free_].newer = slot;
+    tunnel.older = last_free_;
+    (last_free_ == kNone ? free_ : slots_[last_free_].newer) = slot;
     last_free_ = slot;
     --used_;
+    counters_.tunnels.set(used_);
+}
+
+void TunnelTable::reclaim(uint32_t slot) noexcept {
+    const Tunnel& tunnel = slots_[slot];
+    (tunnel.older == kNone ? free_ : slots_[tunnel.older].newer) = tunnel.newer;
+    (tunnel.newer == kNone ? last_free_ : slots_[tunnel.newer].older) = tunnel.older;
+    ++used_;
+    begun_ = std::max(begun_, slot + 1);
     counters_.tunnels.set(used_);
 }
 
@@ -138,11 +129,7 @@ void TunnelTable::unlink_candidate(uint32_t slot) noexcept {
 uint32_t TunnelTable::take_slot() noexcept {
     uint32_t slot = free_;
     if (slot != kNone) {
-        free_ = slots_[slot].newer;
-        if (free_ == kNone) last_free_ = kNone;
-        ++used_;
-        begun_ = std::max(begun_, slot + 1);
-        counters_.tunnels.set(used_);
+        reclaim(slot);
         return slot;
     }
     slot = oldest_;
@@ -199,6 +186,8 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     if (slot == kNone) return kNoTunnel;
     found.generation = static_cast<uint16_t>(slots_[slot].generation + 1);
     if (found.generation == 0) found.generation = 1;
+    if (found.picked_up && found.client_direction == Direction::Original)
+        found.provisional = may_continue(found);
     slots_[slot] = found;
     link_candidate(slot);
     if (!found.picked_up)
@@ -226,13 +215,22 @@ TunnelTable::Effect TunnelTable::look(uint32_t handle, const Packet& packet,
     if (packet.connection != tunnel.connection) look_elsewhere(tunnel, packet, from, now);
     if (packet.connection != tunnel.connection) return {};
 
+    if (tunnel.provisional != kNoTunnel && !packet.fragmented) [[unlikely]] {
+        const Effect effect = look_provisional(slot, packet, from, now);
+        if (effect.changed || tunnel.provisional != kNoTunnel) return effect;
+    }
     Effect effect;
     if (packet.fragmented) {
         ++tunnel.fragments[static_cast<size_t>(from)];
     } else if (!packet.payload.empty()) {
         const Seen seen{.payload = packet.payload, .from = from, .now = now, .port = tunnel.port};
+        const TunnelStage before = tunnel.stage;
         effect = judge(slot, observe_as(tunnel, seen, desk_), from, options);
         if (!effect.watched) return effect;
+        effect.completed =
+            before < TunnelStage::Established && tunnel.stage == TunnelStage::Established;
+        effect.changed |= effect.completed;
+        if (sessions_ != nullptr && tunnel.confirmed()) sessions_->note(tunnel, now);
     }
     hear(tunnel, from, now);
     // The server answers where the client has gone: now the old address is history.
@@ -248,7 +246,8 @@ TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
     Tunnel& tunnel = slots_[slot];
     const bool candidate = tunnel.inspected != UINT8_MAX;
     if (candidate && !tunnel.confirmed()) {
-        if (seeing == Seeing::Fits && ++tunnel.inspected <= kMostInspected) return {};
+        const uint8_t most = tunnel.picked_up ? kMostPickedUp : kMostInspected;
+        if (seeing == Seeing::Fits && ++tunnel.inspected <= most) return {};
         counters_.rejected[static_cast<size_t>(tunnel.protocol)].add();
         unlink_candidate(slot);
         tunnel.protocol = VpnProtocol::None;
@@ -290,33 +289,6 @@ void TunnelTable::icmp_error(uint32_t handle, Direction direction, uint8_t type,
     if (tunnel.path_mtu != 0 && mtu >= tunnel.path_mtu) return;
     tunnel.path_mtu = mtu;
     tell(tunnel, TunnelEventKind::PathMtu, from, now, mtu);
-}
-
-bool TunnelTable::late(uint32_t handle, const Packet& packet, uint64_t drop, Instant now) noexcept {
-    const Tunnel* tunnel = find(handle);
-    if (tunnel == nullptr) return false;
-    const Side from = tunnel->side_of(packet.direction);
-    tell(*tunnel, TunnelEventKind::Late, from, now, drop);
-    const auto side = static_cast<size_t>(from);
-    const auto& bytes = packet.payload;
-    if (bytes.size() < 16) return false;
-    switch (tunnel->protocol) {
-        case VpnProtocol::OpenVpn:
-            if ((bytes[0] & 0xf8) == 0x48)
-                return (load_be32(bytes.data()) & 0xffffff) == tunnel->peer_id[side];
-            return load_be64(bytes.data() + 1) == tunnel->session[side];
-        case VpnProtocol::WireGuard:
-            return bytes[0] == 4 && load_le32(bytes.data() + 4) == tunnel->peer_id[side];
-        case VpnProtocol::Ike:
-        case VpnProtocol::Esp:
-            return load_be32(bytes.data()) == tunnel->peer_id[side] ||
-                   load_be64(bytes.data()) == tunnel->session[0];
-        case VpnProtocol::Dtls:
-        case VpnProtocol::None:
-        case VpnProtocol::Count:
-            break;
-    }
-    return false;
 }
 
 // ---------------------------------------------------------------------------------------- telling

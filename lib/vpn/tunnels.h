@@ -5,11 +5,13 @@
 #include "base/page_array.h"
 #include "conntrack/close_reason.h"
 #include "conntrack/conntrack.h"
-#include "sync/counter.h"
 #include "sync/spsc_ring.h"
+#include "vpn/budget.h"
 #include "vpn/observer.h"
 #include "vpn/options.h"
+#include "vpn/session_directory.h"
 #include "vpn/tunnel.h"
+#include "vpn/tunnel_counters.h"
 #include "vpn/tunnel_record.h"
 
 #include <array>
@@ -17,17 +19,6 @@
 #include <span>
 
 namespace ravelin {
-
-/// What one shard counts about tunnels. Written by the worker alone.
-struct TunnelCounters {
-    Counter inspected;  ///< packets that an observer looked at
-    std::array<Counter, kVpnProtocolCount> confirmed;
-    std::array<Counter, kVpnProtocolCount> rejected;  ///< looked like one and was none
-    Counter tunnels;                                  ///< now kept, candidates included (a gauge)
-    Counter displaced;  ///< candidates that had to go because the table was full
-    Counter refused;    ///< not even a candidate could go
-    Counter events_lost;
-};
 
 /// The tunnels of one shard.
 ///
@@ -45,9 +36,11 @@ class TunnelTable {
     /// So often every tunnel is looked at for silence.
     static constexpr Duration kRound = 250ms;
 
-    /// `events` may be nullptr: nobody is told. At most kMost slots; 0: nothing is observed.
+    /// `events` and `sessions` may be nullptr: nobody is told. At most kMost slots; 0: nothing is
+    /// observed.
     TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t worker,
-                TunnelCounters& counters, SpscRing<TunnelEvent>* events);
+                TunnelCounters& counters, SpscRing<TunnelEvent>* events,
+                SessionDirectory* sessions = nullptr);
 
     /// A new UDP connection, as its first packet shows it.
     struct First {
@@ -74,7 +67,9 @@ class TunnelTable {
         bool changed = false;     ///< look at the rest
         bool watched = true;      ///< false: it is no tunnel after all, or its slot is gone
         Duration timeout{};       ///< idle timeout that it needs at least; zero: its own
+        uint32_t handle = 0;      ///< the connection carries this one from now on; 0: no change
         uint32_t buried = kNone;  ///< connection of an address that the client has left
+        bool completed = false;   ///< data has gone both ways for the first time
         bool close = false;       ///< end the connection, with this packet
         CloseReason reason = CloseReason::None;
         Direction by = Direction::Original;
@@ -103,6 +98,13 @@ class TunnelTable {
     /// A packet came after its connection's end. Says whether the tunnel knows it for its own: by
     /// session, peer id or index.
     bool late(uint32_t handle, const Packet& packet, uint64_t drop, Instant now) noexcept;
+
+    /// Whether a packet that came after the connection's end goes on where the tunnel stopped: by
+    /// session, or by peer id, index or SPI and a counter that rises. Ten a second at most.
+    bool resumes(uint32_t handle, const Packet& packet, Instant now) noexcept;
+    /// The tunnel, whose connection had ended, is alive in this one. Says the timeout that it
+    /// needs.
+    Duration resume(uint32_t handle, uint32_t connection, Side from, Instant now) noexcept;
 
     /// Notices silence and connections that have ended; looks at no more than `budget` slots.
     /// `carries(connection)` is the handle that a live connection carries, or kNoTunnel; `close`
@@ -145,6 +147,8 @@ class TunnelTable {
 
   private:
     static constexpr uint8_t kMostInspected = 16;
+    /// Of a session whose handshake nobody saw: its packets prove little each.
+    static constexpr uint8_t kMostPickedUp = 200;
 
     static void hear_data(Tunnel& tunnel, Side from, std::span<const uint8_t> payload,
                           Tick now) noexcept {
@@ -173,6 +177,14 @@ class TunnelTable {
     static void hear(Tunnel& tunnel, Side from, Instant now) noexcept;
     /// The handle of the tunnel whose client goes on from here, or kNoTunnel.
     uint32_t roam(const First& first, const Tunnel& candidate, Instant now) noexcept;
+    /// The handle of a tunnel that doesn't count in clear, and whose client `candidate` may be.
+    [[nodiscard]] uint32_t may_continue(const Tunnel& candidate) const noexcept;
+    /// A packet of a candidate that may be such a client.
+    Effect look_provisional(uint32_t slot, const Packet& packet, Side from, Instant now) noexcept;
+    /// The tunnel goes on in this connection of its client, whose packet showed `counter`.
+    void move(Tunnel& tunnel, uint32_t connection, const Address& address, uint16_t port,
+              Instant now) noexcept;
+    [[nodiscard]] static bool same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept;
     [[nodiscard]] size_t roaming_bucket(const Tunnel& tunnel) const noexcept;
     void remember(const Tunnel& tunnel, uint32_t handle) noexcept;
     Effect check(Tunnel& tunnel, const TunnelOptions& options, Instant now) noexcept;
@@ -181,6 +193,10 @@ class TunnelTable {
     /// A free slot, or that of the oldest candidate, or kNone.
     uint32_t take_slot() noexcept;
     void release(uint32_t slot) noexcept;
+    /// Takes a slot that is free out of its queue, wherever it stands there.
+    void reclaim(uint32_t slot) noexcept;
+    [[nodiscard]] static bool shows_session(const Tunnel& tunnel, Side from,
+                                            std::span<const uint8_t> payload) noexcept;
     void link_candidate(uint32_t slot) noexcept;
     void unlink_candidate(uint32_t slot) noexcept;
 
@@ -218,8 +234,10 @@ class TunnelTable {
     uint32_t newest_ = kNone;
     uint32_t cursor_ = 0;
     Instant next_round_{};
+    Budget resumptions_;
     TunnelCounters& counters_;
     SpscRing<TunnelEvent>* events_;
+    SessionDirectory* sessions_;
     Desk desk_{*this};
 };
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What becomes of tunnels as time passes: roaming, silence, the end.
 #include "base/byteorder.h"
+#include "vpn/continuity.h"
 #include "vpn/tunnels.h"
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace ravelin {
 
@@ -12,18 +14,8 @@ namespace {
 
 constexpr size_t kWays = 4;
 
-/// Of the packet counter as it stands on the wire.
-uint32_t counter_value(VpnProtocol protocol, uint32_t wire) noexcept {
-    return protocol == VpnProtocol::WireGuard ? wire : __builtin_bswap32(wire);
-}
-
-/// vpn.md 0.6 and F: the counter goes on across a move; nobody outside knows it.
 bool continues(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
-    constexpr uint32_t kFurthest = 1U << 20;
-    if (!tunnel.has_counter || !candidate.has_counter) return false;
-    const uint32_t step = counter_value(tunnel.protocol, candidate.counter[0]) -
-                          counter_value(tunnel.protocol, tunnel.counter[0]);
-    return step != 0 && step <= kFurthest;
+    return tunnel.has_counter && candidate.has_counter && goes_on(tunnel, 0, candidate.counter[0]);
 }
 
 }  // namespace
@@ -53,6 +45,32 @@ void TunnelTable::remember(const Tunnel& tunnel, uint32_t handle) noexcept {
     roaming_[place] = handle;
 }
 
+bool TunnelTable::same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
+    return is_open(tunnel) && tunnel.protocol == candidate.protocol &&
+           tunnel.wire == candidate.wire && tunnel.peer_id[0] == candidate.peer_id[0] &&
+           tunnel.address[1] == candidate.address[1] && tunnel.port[1] == candidate.port[1];
+}
+
+void TunnelTable::move(Tunnel& tunnel, uint32_t connection, const Address& address, uint16_t port,
+                       Instant now) noexcept {
+    TunnelEvent event{.kind = TunnelEventKind::Moved,
+                      .from = Side::Client,
+                      .at = now,
+                      .address = tunnel.address[0],
+                      .port = tunnel.port[0]};
+    tunnel.left_connection = tunnel.connection;
+    tunnel.connection = connection;
+    tunnel.client_direction = Direction::Original;
+    tunnel.address[0] = address;
+    tunnel.port[0] = port;
+    tunnel.moved = now;
+    tunnel.small[1] = UINT16_MAX;  // so that the server's first answer is looked at
+    tunnel.old_address_told = false;
+    ++tunnel.moves;
+    hear(tunnel, Side::Client, now);
+    push(event, tunnel);
+}
+
 uint32_t TunnelTable::roam(const First& first, const Tunnel& candidate, Instant now) noexcept {
     if (roaming_.size() < kWays) return kNoTunnel;
     const size_t bucket = roaming_bucket(candidate);
@@ -60,31 +78,59 @@ uint32_t TunnelTable::roam(const First& first, const Tunnel& candidate, Instant 
         const uint32_t handle = roaming_[way];
         if (find(handle) == nullptr) continue;
         Tunnel& tunnel = slots_[handle & 0xffff];
-        if (!is_open(tunnel) || tunnel.protocol != candidate.protocol ||
-            tunnel.wire != candidate.wire || tunnel.peer_id[0] != candidate.peer_id[0] ||
-            tunnel.address[1] != candidate.address[1] || tunnel.port[1] != candidate.port[1] ||
-            !continues(tunnel, candidate))
-            continue;
-        TunnelEvent event{.kind = TunnelEventKind::Moved,
-                          .from = Side::Client,
-                          .at = now,
-                          .address = tunnel.address[0],
-                          .port = tunnel.port[0]};
-        tunnel.left_connection = tunnel.connection;
-        tunnel.connection = first.connection;
-        tunnel.client_direction = Direction::Original;
-        tunnel.address[0] = first.address[0];
-        tunnel.port[0] = first.port[0];
+        if (!same_session(tunnel, candidate) || !continues(tunnel, candidate)) continue;
         tunnel.counter[0] = candidate.counter[0];
-        tunnel.moved = now;
-        tunnel.small[1] = UINT16_MAX;  // so that the server's first answer is looked at
-        tunnel.old_address_told = false;
-        ++tunnel.moves;
-        hear(tunnel, Side::Client, now);
-        push(event, tunnel);
+        move(tunnel, first.connection, first.address[0], first.port[0], now);
         return handle;
     }
     return kNoTunnel;
+}
+
+uint32_t TunnelTable::may_continue(const Tunnel& candidate) const noexcept {
+    if (roaming_.size() < kWays || candidate.protocol != VpnProtocol::OpenVpn) return kNoTunnel;
+    const size_t bucket = roaming_bucket(candidate);
+    for (size_t way = bucket; way < bucket + kWays; ++way) {
+        const Tunnel* tunnel = find(roaming_[way]);
+        if (tunnel != nullptr && !tunnel->has_counter &&
+            tunnel->stage == TunnelStage::Established && same_session(*tunnel, candidate))
+            return roaming_[way];
+    }
+    return kNoTunnel;
+}
+
+// With CBC nothing shows that the client's packets go on where they stopped. That the server
+// answers to the new address within two seconds does: it has verified one of them (vpn.md 0.6).
+TunnelTable::Effect TunnelTable::look_provisional(uint32_t slot, const Packet& packet, Side from,
+                                                  Instant now) noexcept {
+    constexpr Duration kSoon = 2s;
+    Tunnel& candidate = slots_[slot];
+    const uint32_t handle = candidate.provisional;
+    const bool late = now - candidate.started > kSoon;
+    if (late || find(handle) == nullptr) {
+        candidate.provisional = kNoTunnel;
+        return {};
+    }
+    if (from == Side::Client) return {};
+    Tunnel& tunnel = slots_[handle & 0xffff];
+    const bool answers = same_session(tunnel, candidate) && packet.payload.size() >= 16 &&
+                         packet.payload[0] == tunnel.data_byte[1] &&
+                         (load_be32(packet.payload.data()) & 0xffffff) == tunnel.peer_id[1];
+    if (!answers) {
+        candidate.provisional = kNoTunnel;
+        return {};
+    }
+    const Address address = candidate.address[0];
+    const uint16_t port = candidate.port[0];
+    const uint32_t connection = candidate.connection;
+    unlink_candidate(slot);
+    candidate.protocol = VpnProtocol::None;
+    release(slot);
+    move(tunnel, connection, address, port, now);
+    hear(tunnel, Side::Server, now);
+    return {.changed = true,
+            .timeout = tunnel.timeout,
+            .handle = handle,
+            .buried = std::exchange(tunnel.left_connection, kNone)};
 }
 
 void TunnelTable::look_elsewhere(Tunnel& tunnel, const Packet& packet, Side from,

@@ -129,7 +129,8 @@ void check_replay(CaptureMerge& captures, size_t frames) {
         CHECK(packet.number == ++number);
         CHECK(packet.port < 2);
         held += packet.action == Action::Pending ? 1 : 0;
-        CHECK((packet.action == Action::Drop) == (packet.reason != DropReason::None));
+        const bool refused = packet.action == Action::Drop || packet.action == Action::Reject;
+        CHECK(refused == (packet.reason != DropReason::None));
     });
     CHECK(number == frames);
     const WorkerCounters& c = replay.counters();

@@ -71,6 +71,14 @@ class FakeIo {
         released_ += buffers.size();
     }
 
+    static bool rewrite(Frame& frame, std::span<const uint8_t> bytes) noexcept {
+        auto& packet = *static_cast<Bytes*>(frame.buffer);
+        packet.assign(bytes.begin(), bytes.end());
+        frame.data = packet.data();
+        frame.length = static_cast<uint32_t>(packet.size());
+        return true;
+    }
+
   private:
     using Pool = std::map<void*, std::unique_ptr<Bytes>>;
 

@@ -85,7 +85,7 @@ class Lab {
             workers.push_back(std::make_unique<TestWorker>(
                 WorkerParts{static_cast<uint8_t>(i), topology, indirection, runtime, quiescence,
                             mesh, *links.back(), HashSecret{7, 7, 7}, fragments, tombstones,
-                            tunnels},
+                            tunnels, &sessions},
                 *ios.back(), *clocks.back()));
         }
     }
@@ -231,6 +231,7 @@ class Lab {
     std::vector<std::unique_ptr<WorkerLink>> links;
     std::vector<std::unique_ptr<LabClock>> clocks;
     std::vector<std::unique_ptr<WatchingIo>> ios;
+    SessionDirectory sessions{HashSecret{9, 9, 9}, 1024};
     std::vector<std::unique_ptr<TestWorker>> workers;
 };
 

@@ -520,6 +520,59 @@ INSTANTIATE_TEST_SUITE_P(
               "would"}}),
     name_of);
 
+// One service in line 7, with a name, the address 192.0.2.20 and the port 1194.
+Case service(const char* name, const std::string& written, const std::string& finding) {
+    return {name,
+            with("services:\n  - {name: s, address: 192.0.2.20, ports: 1194, " + written + "}\n"),
+            {finding}};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Services, BadFile,
+    testing::Values(
+        service("of_no_protocol", "handshakes_per_second: 10",
+                "7:5 error: missing key 'vpn' in service 's': expected openvpn, wireguard, ipsec "
+                "or dtls"),
+        service("of_another_protocol", "vpn: l2tp",
+                "7:54 error: vpn of service 's': expected openvpn, wireguard, ipsec or dtls, got "
+                "'l2tp'"),
+        service("key_without_wireguard",
+                "vpn: openvpn, public_key: MA5Yj0Agjwox3a54a/vhVozccNtyfZxuiF/tV7rP/VI=",
+                "7:75 error: public_key of service 's': only wireguard's handshakes show for whom "
+                "they were made"),
+        service("key_too_short", "vpn: wireguard, public_key: MA5YjQ==",
+                "7:77 error: public_key of service 's': expected a WireGuard public key: 44 "
+                "characters of base64, as `wg pubkey` writes it, got 'MA5YjQ=='"),
+        service("budget_of_nothing", "vpn: openvpn, handshakes_per_second: 0",
+                "7:86 error: handshakes_per_second of service 's': expected a whole number from 1 "
+                "to 1000000, got '0'"),
+        service("reserve_of_all", "vpn: openvpn, reserved_percent: 100",
+                "7:81 error: reserved_percent of service 's': expected a whole number from 0 to "
+                "90, got '100'"),
+        Case{"twice",
+             with("services:\n  - {name: s, vpn: dtls, address: 192.0.2.20, ports: 443}\n"
+                  "  - {name: s, vpn: dtls, address: 192.0.2.21, ports: 443}\n"),
+             {"8:12 error: service 's': the name is used in line 7 already"}},
+        Case{"without_tunnels",
+             with("services:\n  - {name: s, vpn: dtls, address: 192.0.2.20, ports: 443}\n"
+                  "tunnels: {capacity: 0}\n"),
+             {"7:5 error: services need tunnels to be observed: tunnels.capacity is 0, or "
+              "tunnels.observe is false"}},
+        Case{"late_of_a_rule_that_drops",
+             with("rules: [{name: r, action: drop, late: reject}]\n"),
+             {"6:39 error: late of rule 'r': the rule allows no connection that could be late"}}),
+    name_of);
+
+TEST(Findings, more_than_sixty_four_services_are_refused) {
+    std::string text = "services:\n";
+    for (int i = 0; i < 65; ++i) {
+        text += "  - {name: s" + std::to_string(i) +
+                ", vpn: openvpn, address: 192.0.2.20, ports: 1194}\n";
+    }
+    EXPECT_THAT(shown(load_config_text(with(text), "f.yaml")),
+                testing::ElementsAre("71:5 error: at most 64 services, got 65"));
+}
+
 TEST(Findings, a_file_of_one_megabyte_and_one_byte_is_refused) {
     const std::string text = with("") + std::string(kMaxConfigBytes, '#');
     EXPECT_THAT(shown(load_config_text(text, "f.yaml")),

@@ -231,6 +231,7 @@ std::array<bool, sizeof(TrackingOptions)> reached_bytes() {
     draft.ports.emplace_back();
     draft.wires.emplace_back();
     draft.rules.emplace_back();
+    draft.services.emplace_back();
     const auto* begin = reinterpret_cast<const char*>(&draft.config.tracking);
     for (const config::Key& key : config::all_keys()) {
         std::visit(
@@ -272,6 +273,56 @@ TEST(Load, the_word_for_late_packets_overrides_that_of_the_profile) {
     EXPECT_EQ(policy("{profile: linux}"), StalePolicy::AsNew);
     EXPECT_EQ(policy("{profile: linux, tombstones: {policy: drop}}"), StalePolicy::Drop);
     EXPECT_EQ(policy("{tombstones: {policy: as-new}}"), StalePolicy::AsNew);
+    EXPECT_EQ(policy("{tombstones: {policy: reject}}"), StalePolicy::Reject);
+    EXPECT_EQ(policy("{tombstones: {policy: resurrect}}"), StalePolicy::Resurrect);
+}
+
+TEST(Load, a_rule_may_have_its_own_word_for_late_packets) {
+    EXPECT_EQ(load_rule("protocol: udp").late, StalePolicy::General);
+    EXPECT_EQ(load_rule("late: drop").late, StalePolicy::Drop);
+    EXPECT_EQ(load_rule("late: reject").late, StalePolicy::Reject);
+    EXPECT_EQ(load_rule("late: resurrect").late, StalePolicy::Resurrect);
+    EXPECT_EQ(load_rule("late: as-new").late, StalePolicy::AsNew);
+    EXPECT_TRUE(
+        load(with("rules: [{name: r, action: allow, late: drop}]\n")).policy.speaks_of_late());
+    EXPECT_FALSE(load(with("rules: [{name: r, action: allow}]\n")).policy.speaks_of_late());
+}
+
+TEST(Load, a_service_arrives) {
+    const Config config =
+        load(with("services:\n"
+                  "  - {name: a, vpn: openvpn, address: 192.0.2.20, ports: 1194}\n"
+                  "  - name: b\n"
+                  "    vpn: wireguard\n"
+                  "    address: [192.0.2.30, \"2001:db8::30\"]\n"
+                  "    ports: [51820, 51830-51835]\n"
+                  "    public_key: MA5Yj0Agjwox3a54a/vhVozccNtyfZxuiF/tV7rP/VI=\n"
+                  "    handshakes_per_second: 50\n"
+                  "    handshakes_per_source: 5\n"
+                  "    reserved_percent: 30\n"
+                  "  - {name: c, vpn: ipsec, address: 192.0.2.40, ports: [500, 4500]}\n"
+                  "  - {name: d, vpn: dtls, address: 192.0.2.50, ports: 443}\n"));
+    ASSERT_EQ(config.services.size(), 4U);
+    EXPECT_EQ(config.services[0].protocol, VpnProtocol::OpenVpn);
+    EXPECT_EQ(config.services[0].name, "a");
+    EXPECT_FALSE(config.services[0].mac1.has_value());
+    EXPECT_EQ(config.services[0].handshakes_per_second, 100U);
+    EXPECT_EQ(config.services[0].handshakes_per_source, 10U);
+    EXPECT_EQ(config.services[0].reserved_percent, 50U);
+    const VpnService& wireguard = config.services[1];
+    EXPECT_EQ(wireguard.protocol, VpnProtocol::WireGuard);
+    EXPECT_EQ(wireguard.address.size(), 2U);
+    EXPECT_EQ(wireguard.ports, (std::vector<PortRange>{{51820, 51820}, {51830, 51835}}));
+    const std::array<uint8_t, 32> key{0x30, 0x0e, 0x58, 0x8f, 0x40, 0x20, 0x8f, 0x0a,
+                                      0x31, 0xdd, 0xae, 0x78, 0x6b, 0xfb, 0xe1, 0x56,
+                                      0x8c, 0xdc, 0x70, 0xdb, 0x72, 0x7d, 0x9c, 0x6e,
+                                      0x88, 0x5f, 0xed, 0x57, 0xba, 0xcf, 0xfd, 0x52};
+    EXPECT_EQ(wireguard.mac1, Mac1Key::of(key));
+    EXPECT_EQ(wireguard.handshakes_per_second, 50U);
+    EXPECT_EQ(wireguard.handshakes_per_source, 5U);
+    EXPECT_EQ(wireguard.reserved_percent, 30U);
+    EXPECT_EQ(config.services[2].protocol, VpnProtocol::Ike);
+    EXPECT_EQ(config.services[3].protocol, VpnProtocol::Dtls);
 }
 
 TEST(Load, a_byte_order_mark_and_crlf_lines_are_fine) {

@@ -93,6 +93,8 @@ const std::set<std::string> kOwn{
     "ravelin_held_packets",
     "ravelin_classified_packets_total",
     "ravelin_conntrack_tombstones",
+    "ravelin_stale_rejected_total",
+    "ravelin_stale_resurrected_total",
     "ravelin_conntrack_tombstones_limit",
     "ravelin_conntrack_tombstones_overwritten_total",
     "ravelin_conntrack_tombstone_overwritten_age_seconds",

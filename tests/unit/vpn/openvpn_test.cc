@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace ravelin {
 namespace {
 
@@ -295,15 +297,21 @@ TEST(OpenVpn, a_new_session_on_the_same_ports_counts_when_the_server_answers_it)
 }
 
 TEST(OpenVpn, is_picked_up_in_mid_stream_from_data_both_ways) {
-    Watched watched = openvpn();
-    ASSERT_TRUE(watched.begin(packet::data(2, 5, 100, 200)));
-    for (uint32_t i = 1; i <= 4; ++i) {
-        EXPECT_FALSE(watched.tunnel.confirmed());
-        EXPECT_EQ(watched.client(packet::data(2, 5, 100 + i, 200)), Seeing::Fits);
-        EXPECT_EQ(watched.server(packet::data(2, 5, 900 + i, 200)), Seeing::Fits);
+    // Eight packets each way with a keepalive among them, or many when there is none.
+    for (const uint32_t keepalive_at : {0U, 1U, 7U, 8U, 12U}) {
+        Watched watched = openvpn();
+        ASSERT_TRUE(watched.begin(packet::data(2, 5, 100, 200)));
+        uint32_t i = 0;
+        while (!watched.tunnel.confirmed() && i < 100) {
+            ++i;
+            const size_t length = i == keepalive_at ? 40 : 200;
+            EXPECT_EQ(watched.client(packet::data(2, 5, 100 + i, 200)), Seeing::Fits);
+            EXPECT_EQ(watched.server(packet::data(2, 5, 900 + i, length)), Seeing::Fits);
+        }
+        EXPECT_EQ(i, keepalive_at == 0 ? 64U : std::max(keepalive_at, 8U));
+        EXPECT_EQ(watched.tunnel.stage, TunnelStage::Established);
+        EXPECT_THAT(watched.desk.take(), ElementsAre("picked_up server 5"));
     }
-    EXPECT_EQ(watched.tunnel.stage, TunnelStage::Established);
-    EXPECT_THAT(watched.desk.take(), ElementsAre("picked_up server 5"));
 }
 
 TEST(OpenVpn, mid_stream_needs_constant_ids_and_rising_counters) {

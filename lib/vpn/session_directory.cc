@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vpn/session_directory.h"
+
+namespace ravelin {
+
+namespace {
+
+uint32_t seconds(Instant now) noexcept {
+    return static_cast<uint32_t>(now.time_since_epoch() / 1s);
+}
+
+}  // namespace
+
+SessionDirectory::Place SessionDirectory::place_of(const Tunnel& tunnel) const noexcept {
+    constexpr auto kServer = static_cast<size_t>(Side::Server);
+    const auto rest = static_cast<uint64_t>(tunnel.protocol) << 48 |
+                      static_cast<uint64_t>(tunnel.port[kServer]) << 32 | tunnel.peer_id[0];
+    const __m128i address =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(tunnel.address[kServer].bytes.data()));
+    const uint64_t hash = hash_(address, _mm_set_epi64x(0, static_cast<int64_t>(rest)));
+    const size_t buckets = words_.size() / kWays;
+    const auto tag = static_cast<uint32_t>(hash);
+    return {static_cast<size_t>((hash >> 32) * buckets >> 32) * kWays, tag != 0 ? tag : 1};
+}
+
+void SessionDirectory::note(const Tunnel& tunnel, Instant now) noexcept {
+    const Place place = place_of(tunnel);
+    size_t oldest = place.bucket;
+    for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
+        const uint64_t word = words_[way].load(std::memory_order_relaxed);
+        if (word >> 32 == place.tag || word == 0) {
+            oldest = way;
+            break;
+        }
+        if (static_cast<uint32_t>(word) <
+            static_cast<uint32_t>(words_[oldest].load(std::memory_order_relaxed)))
+            oldest = way;
+    }
+    words_[oldest].store(uint64_t{place.tag} << 32 | seconds(now), std::memory_order_relaxed);
+}
+
+bool SessionDirectory::knows(const Tunnel& candidate, Instant now) const noexcept {
+    const Place place = place_of(candidate);
+    for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
+        const uint64_t word = words_[way].load(std::memory_order_relaxed);
+        if (word >> 32 == place.tag)
+            return seconds(now) - static_cast<uint32_t>(word) <= kLifetime / 1s;
+    }
+    return false;
+}
+
+}  // namespace ravelin
