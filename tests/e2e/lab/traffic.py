@@ -143,9 +143,11 @@ class OpenVpn:
 
     SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
 
-    def __init__(self, wire, extra=(), keepalive=("2", "10"), names=("client",), environment=None):
-        """`extra`: options for all; `keepalive`: seconds from ping to ping, and to giving up;
-        `names`: who has a certificate; `environment` is added to the server's own."""
+    def __init__(self, wire, extra=(), keepalive=("2", "10"), names=("client",), server=(),
+                 environment=None):
+        """`extra`: options for all, `server`: for the server alone; `keepalive`: seconds from ping
+        to ping, and to giving up; `names`: who has a certificate; `environment` is added to the
+        server's own."""
         self._wire = wire
         self._extra = extra
         self._folder = wire.path("openvpn")
@@ -155,7 +157,7 @@ class OpenVpn:
             wire.concentrator, "openvpn", "--dev", "tun0", "--dev-type", "tun",
             "--topology", "subnet", "--server", f"{OPENVPN_NETWORK}.0", "255.255.255.0",
             "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", *keepalive,
-            "--explicit-exit-notify", "1",
+            "--explicit-exit-notify", "1", *server,
             *self._common("server", [self._keys(name) for name in names]),
             env=_environment(environment))
         self.client = None
