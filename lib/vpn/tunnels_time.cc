@@ -168,8 +168,7 @@ void TunnelTable::ended(Tunnel& tunnel, Instant now) noexcept {
     if (tunnel.close_reason == CloseReason::None)
         tunnel.close_reason = flushed ? CloseReason::Operator : CloseReason::Idle;
     if (told) {
-        TunnelEvent event{
-            .kind = TunnelEventKind::Ended, .reason = tunnel.close_reason, .at = now};
+        TunnelEvent event{.kind = TunnelEventKind::Ended, .reason = tunnel.close_reason, .at = now};
         push(event, tunnel);
     }
     release(slot);

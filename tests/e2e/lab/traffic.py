@@ -195,10 +195,10 @@ class OpenVpn:
         """Starts the client and waits until the tunnel stands."""
         self.client = self.join()
 
-    def ping(self, count=3, size=56, device="tun0"):
+    def ping(self, count=3, size=56, device="tun0", interval=0.2):
         """(sent, received) through the tunnel."""
-        return ping(self._wire.client, self.SERVER_INSIDE, count, size=size,
-                    extra=("-I", device))
+        return ping(self._wire.client, self.SERVER_INSIDE, count, interval, size,
+                    ("-I", device))
 
     def stop(self):
         for program in (self.client, self.server):

@@ -24,4 +24,6 @@ SUITES = {
 }
 
 # suite: scenarios that only the long form runs
-LONG = {"tunnels": (*tunnels.LONG, *tunnel_others.LONG)}
+LONG = {
+    "tunnels": (*tunnels.LONG, *tunnel_resets.LONG, *tunnel_clocks.LONG, *tunnel_others.LONG),
+}

@@ -110,6 +110,8 @@ def ipsec_client_rebound(wire):
     check.equal(vpn.ping(), (3, 3), "pings through the tunnel")
     before = next(tunnel for tunnel in listed(ravelin) if tunnel["vpn"] == "esp")
     check.equal(port_of(before["client"]["endpoint"]), 14500, "the client's port")
+    # The first answer is what strongSwan compares later ones with.
+    vpn.client.wait_for("parsed INFORMATIONAL response", 12)
     nat.map(p500=20500, p4500=24500)
     pinging = wire.start(wire.client, "ping", "-n", "-i", "0.2", "-I", Ipsec.CLIENT_INSIDE,
                          Ipsec.SERVER_INSIDE)

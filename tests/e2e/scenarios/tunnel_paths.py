@@ -7,7 +7,8 @@ from lab.nat import Nat
 from lab.wire import CLIENT4, ROUTER4, SERVER4
 
 from . import check
-from .tunnel_checks import RESTART, between, kinds, listed, one, port_of, stale_alone, story
+from .tunnel_checks import (RESTART, between, kinds, listed, one, port_of, stale_alone, story,
+                            verdicts)
 
 MOVED_TO4 = "198.51.100.3"
 
@@ -21,10 +22,16 @@ def _entries(ravelin, endpoint):
     return check.entries(ravelin, "udp", src=address, sport=port, dport=traffic.OPENVPN_PORT)
 
 
+def _go_to(wire, address):
+    """From now on the client sends from this address; it still gets what is sent to the last."""
+    wire.client.ip(f"""addr add {address}/24 dev eth0
+                       route replace default via {ROUTER4} src {address}""")
+
+
 def client_moves(wire):
     """a client moves three times, to other ports of its NAT and to another address: it stays one
     tunnel, no echo is lost, and what comes for an old address is late (E4)"""
-    # One worker: each of the moves stays with it, by chance alone with more.
+    # One worker: with more, another address may belong to another one.
     a_client_moves_three_times(wire, wire.start_ravelin(workers=1))
 
 
@@ -42,8 +49,7 @@ def a_client_moves_three_times(wire, ravelin):
             nat.map(p1194=50000 + move)
         else:
             nat.map()
-            wire.client.ip(f"""addr add {MOVED_TO4}/24 dev eth0
-                               route replace default via {ROUTER4} src {MOVED_TO4}""")
+            _go_to(wire, MOVED_TO4)
         check.equal(vpn.ping(8), (8, 8), f"pings after move {move + 1}")
         tunnel = one(ravelin)
         check.equal((tunnel["id"], tunnel["state"], tunnel["moves"], tunnel["picked_up"]),
@@ -66,6 +72,33 @@ def a_client_moves_three_times(wire, ravelin):
     check.wait_metric(ravelin, "ravelin_stale_packets_total", 3, reason="moved")
     stale_alone(ravelin, 3)
     check.equal(vpn.client.output.count(RESTART), 0, "ping-restarts")
+    vpn.stop()
+
+
+def client_moves_to_another_worker(wire):
+    """a client moves until its packets belong to another worker: it stays one tunnel, whose
+    handshake is still known, and no echo is lost (E4)"""
+    ravelin = wire.start_ravelin()
+    vpn = traffic.OpenVpn(wire, keepalive=("2", "10"))
+    vpn.connect()
+    check.equal(vpn.ping(5), (5, 5), "pings through the tunnel")
+    before = tunnel = one(ravelin)
+    # Which worker it is depends on the addresses, by a secret; each move is as good as a coin.
+    for move in range(1, 17):
+        address = f"198.51.100.{10 + move}"
+        _go_to(wire, address)
+        check.equal(vpn.ping(10, interval=0.05), (10, 10), f"pings after move {move}")
+        tunnel = one(ravelin)
+        check.equal((tunnel["id"], tunnel["state"], tunnel["moves"], tunnel["picked_up"],
+                     tunnel["client"]["endpoint"].split(":")[0]),
+                    (before["id"], "established", move, False, address), "the tunnel")
+        if tunnel["worker"] != before["worker"]:
+            break
+    check.equal(tunnel["worker"] != before["worker"], True, "another worker")
+    check.equal(tunnel["handshake_s"], before["handshake_s"], "seconds that its handshake took")
+    check.equal(("verdict" in tunnel, verdicts(ravelin)), (False, {}), "verdicts")
+    check.equal(vpn.client.output.count(RESTART), 0, "ping-restarts")
+    check.equal(check.dropped(ravelin), {}, "drops")
     vpn.stop()
 
 
@@ -177,4 +210,5 @@ def fragments_say_nothing(wire):
     vpn.stop()
 
 
-ALL = (client_moves, appliance_restarted, path_mtu_of_a_tunnel, fragments_say_nothing)
+ALL = (client_moves, client_moves_to_another_worker, appliance_restarted,
+       path_mtu_of_a_tunnel, fragments_say_nothing)

@@ -6,13 +6,14 @@ import signal
 import time
 
 from lab import traffic
+from lab.config import OUTSIDE_RULES, wire_config
 from lab.netns import wait_until
 from lab.wall_clock import FakeWallClock
-from lab.wire import CLIENT4, SERVER4
+from lab.wire import CLIENT4
 
 from . import check
-from .tunnel_checks import (RESTART, between, kinds, listed, one, port_of, stale_alone, story,
-                            verdicts, wait_moment, wait_verdict)
+from .tunnel_checks import (RESTART, between, kinds, listed, one, port_of,
+                            stale_alone, story, verdicts, wait_moment, wait_verdict)
 
 
 def _stale(ravelin, reason):
@@ -91,6 +92,74 @@ def exit_notice(wire):
     vpn.stop()
 
 
+def refused_by_a_rule(wire):
+    """a rule is loaded that refuses a client, and its connections are flushed: when the rule has
+    gone and the client comes back, the verdict is that it was this appliance (E5)"""
+    ravelin = wire.start_ravelin()
+    vpn = traffic.OpenVpn(wire, keepalive=("1", "4"))
+    vpn.connect()
+    check.equal(vpn.ping(2), (2, 2), "pings through the tunnel")
+    old = one(ravelin)
+    refusing = OUTSIDE_RULES.replace("rules:\n", (
+        "rules:\n  - {name: refuse-client, from: outside, protocol: udp, "
+        f"source: [{CLIENT4}], action: drop}}\n"))
+    ravelin.reload(wire_config(wire.folder, wire.workers, rules=refusing))
+    ravelin.ctl("flush", "--yes")
+    vpn.client.wait_for(RESTART, 10)
+    check.wait_dropped(ravelin, "policy_rule", 3)
+    check.at_least(_stale(ravelin, "operator"), 2, "late packets of the server")
+    ended = story(ravelin, old["id"])
+    check.equal((ended["state"], ended["close_reason"]), ("closed", "operator"), "the tunnel")
+    ravelin.reload(wire_config(wire.folder, wire.workers))
+    fresh = wait_verdict(ravelin, "our_policy", 20)
+    check.contains(fresh["explanation"], "its connection was ended here by an operator's flush",
+                   "the explanation")
+    wait_until(lambda: vpn.ping(1) == (1, 1), 10, "a ping through the new tunnel")
+    check.equal(verdicts(ravelin), {"our_policy": 1}, "verdicts")
+    check.equal(set(check.dropped(ravelin)), {"policy_rule", "stale"}, "reasons of drops")
+    vpn.stop()
+
+
+def answers_lost_behind_us(wire):
+    """what the server sends to one of its clients is dropped before it comes here: that side is
+    told to be silent in time, and the verdict doesn't blame this appliance (E5)"""
+    ravelin = wire.start_ravelin()
+    vpn = traffic.OpenVpn(wire, keepalive=("6", "30"), names=("one", "two"))
+    clients = [vpn.join("one", "tun0"), vpn.join("two", "tun1")]
+    for device in ("tun0", "tun1"):
+        check.equal(vpn.ping(1, device=device), (1, 1), f"pings through {device}")
+    for tunnel in listed(ravelin):
+        wait_until(lambda: story(ravelin, tunnel["id"])["server"]["keepalive_s"], 40,
+                   "the server's keepalive")
+    victim, other = listed(ravelin)
+    keepalive = victim["server"]["keepalive_s"]
+    port = port_of(victim["client"]["endpoint"])
+    wire.router.run("nft", "-f", "-", text_in=f"""
+        table ip lost {{
+            chain forwarding {{
+                type filter hook forward priority 0
+                udp sport {traffic.OPENVPN_PORT} udp dport {port} drop
+            }}
+        }}
+        """)
+    heard = time.monotonic() - story(ravelin, victim["id"])["server"]["heard_ago_s"]
+    wait_until(lambda: story(ravelin, victim["id"])["server"]["silent"], 30, "silence to be told")
+    between(time.monotonic() - heard, 2.5 * keepalive, 2.5 * keepalive + 1,
+            "seconds of silence until it is told")
+    check.equal(ravelin.metrics().sum("ravelin_tunnels_silent", side="server"), 1,
+                "tunnels whose server is silent")
+    check.contains(ravelin.ctl("tunnels").out, "server silent", "the note")
+    fresh = wait_verdict(ravelin, "server_lost_client", 40)
+    check.contains(fresh["explanation"], "the server goes on talking to 1 other client",
+                   "the explanation")
+    check.equal(verdicts(ravelin), {"server_lost_client": 1}, "verdicts")
+    check.equal(story(ravelin, other["id"])["state"], "established", "the other tunnel")
+    check.equal(check.dropped(ravelin), {}, "drops")
+    for client in clients:
+        client.stop()
+    vpn.stop()
+
+
 def duplicate_identity(wire):
     """two devices with one certificate displace each other; after the second time the verdict
     names both ports (E6)"""
@@ -161,4 +230,5 @@ def server_clock_set_back(wire):
     vpn.stop()
 
 
-ALL = (client_killed, exit_notice, duplicate_identity, server_clock_set_back)
+ALL = (client_killed, exit_notice, refused_by_a_rule, duplicate_identity, server_clock_set_back)
+LONG = (answers_lost_behind_us,)
