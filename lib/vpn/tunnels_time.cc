@@ -162,8 +162,8 @@ void TunnelTable::ended(Tunnel& tunnel, Instant now) noexcept {
              static_cast<uint64_t>(tunnel.stage));
     const bool told = tunnel.confirmed();
     tunnel.stage = TunnelStage::Closed;
-    // A round of all tunnels later the end of those that were there has been noticed.
-    const bool flushed = flushed_ != Instant{} && now - flushed_ <= 4 * kRound &&
+    // Some rounds later the end of all that were there has been noticed.
+    const bool flushed = flushed_ != Instant{} && now - flushed_ <= 20 * kRound &&
                          std::max(tunnel.started, tunnel.moved) <= flushed_;
     if (tunnel.close_reason == CloseReason::None)
         tunnel.close_reason = flushed ? CloseReason::Operator : CloseReason::Idle;

@@ -152,6 +152,7 @@ TEST(Tunnels, the_timeout_follows_the_keepalive) {
 TEST(Tunnels, a_flush_is_told_as_what_it_is) {
     Session session{concentrator(180s)};
     session.connect();
+    session.lab.wait(1s);
     Request request;
     request.kind = Request::Kind::Flush;
     ASSERT_TRUE(session.lab.links[0]->requests.push(&request));
