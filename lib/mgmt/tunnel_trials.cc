@@ -165,8 +165,10 @@ void TunnelRegistry::gather(Trial& trial, const TunnelStory& old) const {
         e.dropped = old.late;
         e.drop = old.last_drop;
     }
-    e.ended_early = old.ended && old.close_reason == CloseReason::Idle &&
-                    old.record.timeout < silence_limit(e.keepalive[kClient]);
+    // Without adaptive timeouts nothing was granted: how long it took is what tells.
+    const Instant heard = std::max(e.last_seen[kClient], e.last_seen[kServer]);
+    e.ended_early = old.ended && old.close_reason == CloseReason::Idle && heard != Instant{} &&
+                    old.ended_at - heard < silence_limit(e.keepalive[kClient]);
     e.answers_old = old.answers_old != Instant{} && trial.at - old.answers_old <= kFlapWindow;
     if (old.renegotiated != Instant{} && e.last_seen[kServer] > old.renegotiated)
         e.since_renegotiation = e.last_seen[kServer] - old.renegotiated;

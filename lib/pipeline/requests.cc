@@ -28,6 +28,7 @@ void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
             break;
         case Request::Kind::Flush:
             request.at_end = conntrack.flush(request.cursor, slice, now);
+            shard.tunnels.note_flush(now);
             finished = request.at_end;
             break;
         case Request::Kind::Ping:

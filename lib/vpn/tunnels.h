@@ -130,6 +130,9 @@ class TunnelTable {
         next_round_ = now + kRound;
     }
 
+    /// Somebody has ended all connections: that is what their tunnels are found to have ended by.
+    void note_flush(Instant now) noexcept { flushed_ = now; }
+
     /// Copies tunnels from slot `cursor` on, as Conntrack::dump() copies connections.
     bool dump(uint32_t& cursor, uint32_t budget, std::span<TunnelRecord> out, uint32_t& written,
               Instant now) const noexcept;
@@ -235,6 +238,7 @@ class TunnelTable {
     uint32_t cursor_ = 0;
     Instant next_round_{};
     Budget resumptions_;
+    Instant flushed_{};
     TunnelCounters& counters_;
     SpscRing<TunnelEvent>* events_;
     SessionDirectory* sessions_;

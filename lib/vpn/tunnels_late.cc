@@ -44,7 +44,7 @@ bool TunnelTable::resumes(uint32_t handle, const Packet& packet, Instant now) no
     const Tunnel* tunnel = find(handle);
     // Only what both sides had agreed on, and which nobody has ended.
     if (tunnel == nullptr || tunnel->stage != TunnelStage::Closed ||
-        tunnel->established == Instant{} || tunnel->close_reason != CloseReason::None)
+        tunnel->established == Instant{} || tunnel->close_reason != CloseReason::Idle)
         return false;
     const Side from = tunnel->side_of(packet.direction);
     if (packet.fragmented || !shows_session(*tunnel, from, packet.payload)) return false;
@@ -65,6 +65,7 @@ Duration TunnelTable::resume(uint32_t handle, uint32_t connection, Side from,
     Tunnel& tunnel = slots_[slot];
     reclaim(slot);
     tunnel.stage = TunnelStage::Established;
+    tunnel.close_reason = CloseReason::None;
     tunnel.connection = connection;
     tunnel.left_connection = kNone;
     tunnel.silent = {};

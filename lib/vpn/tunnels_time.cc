@@ -208,11 +208,13 @@ void TunnelTable::ended(Tunnel& tunnel, Instant now) noexcept {
              static_cast<uint64_t>(tunnel.stage));
     const bool told = tunnel.confirmed();
     tunnel.stage = TunnelStage::Closed;
+    // Some rounds later the end of all that were there has been noticed.
+    const bool flushed = flushed_ != Instant{} && now - flushed_ <= 20 * kRound &&
+                         std::max(tunnel.started, tunnel.moved) <= flushed_;
+    if (tunnel.close_reason == CloseReason::None)
+        tunnel.close_reason = flushed ? CloseReason::Operator : CloseReason::Idle;
     if (told) {
-        TunnelEvent event{.kind = TunnelEventKind::Ended,
-                          .reason = tunnel.close_reason != CloseReason::None ? tunnel.close_reason
-                                                                             : CloseReason::Idle,
-                          .at = now};
+        TunnelEvent event{.kind = TunnelEventKind::Ended, .reason = tunnel.close_reason, .at = now};
         push(event, tunnel);
     }
     release(slot);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end scenarios: real programs in network namespaces, real ravelind between them.
 
-tests/e2e/run.py [--suite NAME] [--workers 1,2,3] [--list] [--keep-going] [scenario...]
+tests/e2e/run.py [--suite NAME] [--workers 1,2,3] [--long] [--list] [--stop] [scenario...]
 """
 
 import argparse
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lab.netns import LabError, end_on_sigterm  # noqa: E402
 from lab.wire import Wire  # noqa: E402
-from scenarios import SUITES  # noqa: E402
+from scenarios import LONG, SUITES  # noqa: E402
 
 
 def evidence(wire):
@@ -50,11 +50,13 @@ def run_scenario(scenario, workers):
     return None
 
 
-def selected(suite, names, workers):
+def selected(suite, names, workers, long):
+    """What was named; without names all, those that take long only when asked for."""
     scenarios, counts = SUITES[suite]
+    extra = LONG.get(suite, ())
     for count in workers or counts:
-        for scenario in scenarios:
-            if not names or scenario.__name__ in names:
+        for scenario in (*scenarios, *extra):
+            if scenario.__name__ in names or not names and (long or scenario not in extra):
                 yield scenario, count
 
 
@@ -62,21 +64,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--suite", choices=SUITES, default="e2e")
     parser.add_argument("--workers", type=lambda text: [int(word) for word in text.split(",")])
+    parser.add_argument("--long", action="store_true", help="also those that take minutes")
     parser.add_argument("--list", action="store_true", help="list the scenarios and what they show")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
     parser.add_argument("scenarios", nargs="*", metavar="scenario")
     options = parser.parse_intermixed_args()
+    known = (*SUITES[options.suite][0], *LONG.get(options.suite, ()))
     if options.list:
-        for scenario in SUITES[options.suite][0]:
+        for scenario in known:
             print(f"{scenario.__name__}\n    {scenario.__doc__}")
         return 0
     end_on_sigterm()
-    unknown = set(options.scenarios) - {s.__name__ for s in SUITES[options.suite][0]}
+    unknown = set(options.scenarios) - {scenario.__name__ for scenario in known}
     if unknown:
         parser.error(f"no such scenario in suite {options.suite}: {', '.join(sorted(unknown))}")
 
     passed = failed = 0
-    for scenario, workers in selected(options.suite, options.scenarios, options.workers):
+    for scenario, workers in selected(options.suite, options.scenarios, options.workers,
+                                      options.long):
         started = time.monotonic()
         problem = run_scenario(scenario, workers)
         took = time.monotonic() - started

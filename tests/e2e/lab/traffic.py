@@ -139,24 +139,28 @@ def port_scan(namespace, address, ports="1-40", seconds=60, extra=()):
 
 
 class OpenVpn:
-    """A real OpenVPN server at the concentrator and a real client outside, with own keys."""
+    """A real OpenVPN server at the concentrator and real clients outside, with own keys."""
 
     SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
 
-    def __init__(self, wire, extra=(), keepalive=("2", "10")):
-        """`extra`: options for both; `keepalive`: seconds from ping to ping, and to giving up."""
+    def __init__(self, wire, extra=(), keepalive=("2", "10"), names=("client",), server=(),
+                 environment=None):
+        """`extra`: options for all, `server`: for the server alone; `keepalive`: seconds from ping
+        to ping, and to giving up; `names`: who has a certificate; `environment` is added to the
+        server's own."""
         self._wire = wire
         self._extra = extra
         self._folder = wire.path("openvpn")
         os.makedirs(self._folder, exist_ok=True)
-        prints = {who: self._keys(who) for who in ("server", "client")}
+        self._server_print = self._keys("server")
         self.server = wire.start(
             wire.concentrator, "openvpn", "--dev", "tun0", "--dev-type", "tun",
             "--topology", "subnet", "--server", f"{OPENVPN_NETWORK}.0", "255.255.255.0",
             "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", *keepalive,
-            "--explicit-exit-notify", "1", *self._common("server", prints["client"]))
+            "--explicit-exit-notify", "1", *server,
+            *self._common("server", [self._keys(name) for name in names]),
+            env=_environment(environment))
         self.client = None
-        self._client_print = prints["server"]
         self.server.wait_for("Initialization Sequence Completed", 20)
 
     def _keys(self, who):
@@ -169,28 +173,38 @@ class OpenVpn:
                                       "-fingerprint", "-sha256").out
         return shown.split("=", 1)[1].strip()
 
-    def _common(self, who, peer_fingerprint):
+    def _common(self, who, peer_fingerprints):
+        known = [word for one in peer_fingerprints for word in ("--peer-fingerprint", one)]
         return ("--proto", "udp4", "--cert", os.path.join(self._folder, f"{who}.crt"),
-                "--key", os.path.join(self._folder, f"{who}.key"),
-                "--peer-fingerprint", peer_fingerprint, "--disable-dco", "--verb", "3",
-                *self._extra)
+                "--key", os.path.join(self._folder, f"{who}.key"), *known, "--disable-dco",
+                "--verb", "3", *self._extra)
+
+    def join(self, name="client", device="tun0", options=("--nobind",), environment=None):
+        """Starts a client and waits until its tunnel stands; the program."""
+        client = self._wire.start(
+            self._wire.client, "openvpn", "--client", "--dev", device, "--dev-type", "tun",
+            "--remote", SERVER4, str(OPENVPN_PORT), "--connect-retry", "1",
+            "--connect-timeout", "10", "--explicit-exit-notify", "1", *options,
+            *self._common(name, [self._server_print]), env=_environment(environment))
+        client.wait_for("Initialization Sequence Completed", 30)
+        wait_until(lambda: device in self._wire.client.run("ip", "-br", "addr").out, 5,
+                   "the tunnel's interface")
+        return client
 
     def connect(self):
         """Starts the client and waits until the tunnel stands."""
-        self.client = self._wire.start(
-            self._wire.client, "openvpn", "--client", "--dev", "tun0", "--dev-type", "tun",
-            "--remote", SERVER4, str(OPENVPN_PORT), "--nobind", "--connect-retry", "1",
-            "--connect-timeout", "10", "--explicit-exit-notify", "1",
-            *self._common("client", self._client_print))
-        self.client.wait_for("Initialization Sequence Completed", 30)
-        wait_until(lambda: "tun0" in self._wire.client.run("ip", "-br", "addr").out, 5,
-                   "the tunnel's interface")
+        self.client = self.join()
 
-    def ping(self, count=3, size=56):
+    def ping(self, count=3, size=56, device="tun0", interval=0.2):
         """(sent, received) through the tunnel."""
-        return ping(self._wire.client, self.SERVER_INSIDE, count, size=size)
+        return ping(self._wire.client, self.SERVER_INSIDE, count, interval, size,
+                    ("-I", device))
 
     def stop(self):
         for program in (self.client, self.server):
             if program is not None:
                 program.stop()
+
+
+def _environment(added):
+    return None if added is None else {**os.environ, **added}

@@ -14,7 +14,8 @@ class FakeWallClock:
     do it too, but waits, timers and sanitizers don't take well to all that it replaces.)
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, synchronised=False):
+        """With `synchronised` the kernel is said to be kept right, else what it says is so."""
         self.offset = 0
         self._path = os.path.join(folder, "wall-clock")
         with open(self._path, "wb") as file:
@@ -23,6 +24,8 @@ class FakeWallClock:
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wall_clock.c")
         run(["gcc", "-O1", "-shared", "-fPIC", "-o", library, source])
         self.environment = {"LD_PRELOAD": library, "LAB_WALL_CLOCK": self._path}
+        if synchronised:
+            self.environment["LAB_WALL_CLOCK_SYNCHRONISED"] = "1"
 
     def set(self, offset):
         """Steps the clock to this many seconds ahead of the machine's; returns the step."""

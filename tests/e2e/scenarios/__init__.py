@@ -8,15 +8,22 @@ each one the runner checks that every packet is accounted for and that SIGTERM e
 """
 
 from . import (clocks, fragments, lifecycle, oracle, policy, prometheus, related, reload, replay,
-               states, traffic_basics, tunnels, vpn, watching)
+               states, traffic_basics, tunnel_clocks, tunnel_others, tunnel_paths, tunnel_resets,
+               tunnel_shield, tunnels, vpn, watching)
 
 # suite: ((scenarios), (numbers of workers to run each with))
 SUITES = {
     "e2e": ((*traffic_basics.ALL, *states.ALL, *related.ALL, *fragments.ALL,
              *policy.ALL, *clocks.ALL, *vpn.ALL, *reload.ALL, *watching.ALL, *oracle.ALL),
             (1, 2, 3)),
-    "tunnels": (tunnels.ALL, (2,)),
+    "tunnels": ((*tunnels.ALL, *tunnel_resets.ALL, *tunnel_paths.ALL, *tunnel_clocks.ALL,
+                 *tunnel_others.ALL, *tunnel_shield.ALL), (2,)),
     "lifecycle": (lifecycle.ALL, (1,)),
     "replay": (replay.ALL, (1,)),
     "metrics": (prometheus.ALL, (2,)),
+}
+
+# suite: scenarios that only the long form runs
+LONG = {
+    "tunnels": (*tunnels.LONG, *tunnel_resets.LONG, *tunnel_clocks.LONG, *tunnel_others.LONG),
 }

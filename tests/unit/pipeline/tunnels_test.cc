@@ -149,6 +149,26 @@ TEST(Tunnels, the_timeout_follows_the_keepalive) {
     EXPECT_EQ(session.last.reason, CloseReason::Idle);
 }
 
+TEST(Tunnels, a_flush_is_told_as_what_it_is) {
+    Session session{concentrator(180s)};
+    session.connect();
+    session.lab.wait(1s);
+    Request request;
+    request.kind = Request::Kind::Flush;
+    ASSERT_TRUE(session.lab.links[0]->requests.push(&request));
+    for (int turn = 0; turn < 20 && !request.done; ++turn)
+        session.lab.workers[0]->run_once();
+    session.lab.wait(1s);
+    EXPECT_THAT(session.told(), Contains("ended client"));
+    EXPECT_EQ(session.last.reason, CloseReason::Operator);
+
+    // What begins afterwards ends for reasons of its own.
+    session.connect();
+    session.lab.wait(310s);
+    EXPECT_THAT(session.told(), Contains("ended client"));
+    EXPECT_EQ(session.last.reason, CloseReason::Idle);
+}
+
 TEST(Tunnels, nothing_from_a_client_alone_prolongs_anything) {
     Session session{concentrator(30s)};
     session.client(openvpn_packet::plain(7, 0, kClient, 0, 0, 0, 0));
