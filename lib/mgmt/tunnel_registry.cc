@@ -90,7 +90,8 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
             const uint32_t old = known->key;
             // Nobody but the new session's first packet tells when the old one was last heard.
             known->record.last_seen[1] = std::max(known->record.last_seen[1], record.last_seen[1]);
-            if (!known->silent[0]) known->record.last_seen[0] = event.at;
+            const bool refused = known->port_unreachable[0] > known->record.last_seen[0];
+            if (!known->silent[0] && !refused) known->record.last_seen[0] = event.at;
             end(*known, CloseReason::Replaced, event.at);
             TunnelStory* fresh = create(record, event.at);
             if (fresh == nullptr) return nullptr;

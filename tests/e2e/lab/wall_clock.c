@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,4 +24,21 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
     const long result = syscall(SYS_clock_gettime, clock, time);
     if (result == 0 && clock == CLOCK_REALTIME && offset != NULL) time->tv_sec += *offset;
     return (int)result;
+}
+
+// What OpenVPN asks.
+int gettimeofday(struct timeval* restrict time, void* restrict zone) {
+    (void)zone;
+    struct timespec now;
+    const int result = clock_gettime(CLOCK_REALTIME, &now);
+    time->tv_sec = now.tv_sec;
+    time->tv_usec = now.tv_nsec / 1000;
+    return result;
+}
+
+time_t time(time_t* out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL) *out = now.tv_sec;
+    return now.tv_sec;
 }

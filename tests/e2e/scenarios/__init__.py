@@ -7,16 +7,16 @@ each one the runner checks that every packet is accounted for and that SIGTERM e
 0 within a second.
 """
 
-from . import (clocks, fragments, lifecycle, oracle, policy, prometheus, related, reload, replay,
-               states, traffic_basics, tunnels, vpn, watching)
+from . import (captures, clocks, fragments, howto, lifecycle, oracle, policy, prometheus, related,
+               reload, replay, states, traffic_basics, tunnels, vpn, watching)
 
 # suite: ((scenarios), (numbers of workers to run each with))
 SUITES = {
     "e2e": ((*traffic_basics.ALL, *states.ALL, *related.ALL, *fragments.ALL,
              *policy.ALL, *clocks.ALL, *vpn.ALL, *reload.ALL, *watching.ALL, *oracle.ALL),
             (1, 2, 3)),
-    "tunnels": (tunnels.ALL, (2,)),
+    "tunnels": ((*tunnels.ALL, *howto.ALL), (2,)),
     "lifecycle": (lifecycle.ALL, (1,)),
-    "replay": (replay.ALL, (1,)),
+    "replay": ((*replay.ALL, *captures.ALL), (1,)),
     "metrics": (prometheus.ALL, (2,)),
 }

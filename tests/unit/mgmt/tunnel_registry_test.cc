@@ -137,6 +137,24 @@ struct AcrossWorkers {
     void pick_up() { script.tell(fresh, TunnelEventKind::PickedUp, 101s); }
 };
 
+TEST(TunnelRegistry, an_ipsec_client_whose_spis_were_renewed_before_it_moved_is_known_by_address) {
+    for (const bool renewed : {true, false}) {
+        AcrossWorkers lab;
+        TunnelRecord old = openvpn_record(3);
+        old.protocol = lab.fresh.protocol = VpnProtocol::Esp;
+        old.session[0] = 77;
+        old.peer_id = {0x62da69a7, 0xf2055ee2};
+        lab.fresh.peer_id = {0x69a87cfa, 0x45768259};
+        lab.fresh.address[0] = old.address[0];
+        lab.script.establish(old, 1s);
+        if (renewed) lab.script.tell(old, TunnelEventKind::Renegotiating, 92s, Side::Server);
+        lab.pick_up();
+        TunnelScript::heard(old, 95s, 96s);
+        lab.script.figures({old, lab.fresh}, 101s);
+        EXPECT_EQ(lab.script.count("moved"), renewed ? 1U : 0U);
+    }
+}
+
 TEST(TunnelRegistry, a_tunnel_taken_up_by_another_worker_is_the_one_that_fell_silent) {
     AcrossWorkers lab;
     lab.pick_up();
