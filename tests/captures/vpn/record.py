@@ -219,8 +219,8 @@ def openvpn_nat_timeout(tape):
 
 
 def wireguard(tape):
-    """handshake, keepalives, a new handshake after 120 s; then the client goes on from another port,
-    and a NAT gives it a third one"""
+    """handshake, keepalives, a new handshake after 120 s; then the client goes on from another
+    port, and a NAT gives it a third one"""
     vpn = WireGuard(tape.wire)
     vpn.start("client")
     tape.mark("client up (persistent-keepalive 5)")

@@ -56,7 +56,7 @@ def _show(name, ravelin):
     """Hands over what is to be pasted."""
     if not SHOW:
         return
-    (tunnel, *_) = json.loads(ravelin.ctl("tunnels", "-o", "json", "--ids", "session").out)
+    tunnel = _tunnels(ravelin)[-1 if name == "ipsec" else 0]
     metrics = [line for line in ravelin.metrics().text.splitlines()
                if line.startswith("ravelin_tunnel") and not re.search(r" 0(\.0+)?$|_bucket", line)]
     with open(os.path.join(SHOW, f"{name}.txt"), "w", encoding="utf-8") as file:
@@ -71,14 +71,16 @@ def _tunnels(ravelin, *arguments):
     return json.loads(ravelin.ctl("tunnels", *arguments, "-o", "json").out)
 
 
-def _header_is_the_pages(page, ravelin):
+def _shape_is_the_pages(page, ravelin):
     """The list on the page has today's columns, and the page of a tunnel today's lines."""
+    if SHOW:
+        return
     table = ravelin.ctl("tunnels").out
     columns = table.splitlines()[0].split()
     shown = page.block("tunnels").splitlines()
     check.equal(next(line for line in shown if line.startswith("ID")).split(), columns,
                 "columns of the page's list")
-    (tunnel, *_) = json.loads(ravelin.ctl("tunnels", "-o", "json", "--ids", "session").out)
+    tunnel = _tunnels(ravelin)[-1]
     names = {line.split(":")[0].strip() for line in
              ravelin.ctl("tunnels", "show", tunnel["id"]).out.splitlines() if ":" in line[:20]}
     for line in page.block("show").splitlines():
@@ -110,7 +112,7 @@ def openvpn_page(wire):
     check.equal(ping(wire.client, "10.8.0.1", 3), (3, 3), "ping through the tunnel")
     (tunnel,) = _tunnels(ravelin)
     check.equal((tunnel["vpn"], tunnel["state"]), ("openvpn", "established"), "the tunnel")
-    _header_is_the_pages(page, ravelin)
+    _shape_is_the_pages(page, ravelin)
     if SHOW:
         time.sleep(45)
     client.signal(9)
@@ -168,7 +170,7 @@ def wireguard_page(wire):
     check.equal(ping(wire.client, "10.9.0.1", 3), (3, 3), "ping through the tunnel")
     (tunnel,) = _tunnels(ravelin)
     check.equal((tunnel["vpn"], tunnel["state"]), ("wireguard", "established"), "the tunnel")
-    _header_is_the_pages(page, ravelin)
+    _shape_is_the_pages(page, ravelin)
     if SHOW:
         time.sleep(110)
     wire.client.run("wg", "set", f"wgc{os.getpid()}", "listen-port", "40123")
@@ -194,7 +196,7 @@ def ipsec_page(wire):
     (tunnel,) = [one for one in _tunnels(ravelin) if one["vpn"] == "esp"]
     check.equal(tunnel["state"], "established", "the tunnel")
     check.equal(tunnel["server"]["endpoint"], "192.0.2.40:4500", "its server")
-    _header_is_the_pages(page, ravelin)
+    _shape_is_the_pages(page, ravelin)
     if SHOW:
         time.sleep(65)
     _swanctl(wire, wire.client, "client", "--rekey", "--child", "net")
@@ -215,12 +217,13 @@ def _swanctl(wire, namespace, who, *words):
 def _charon(wire, namespace, who, page):
     folder = wire.path(f"{who}-swan")
     os.makedirs(folder)
-    # Debian's plugins, with the block for machines whose kernel has no ESP.
+    # Debian's plugins but for one that joins multicast groups, and the page's block.
     write(f"{folder}/strongswan.conf", f"""\
 charon {{
   load_modular = yes
   plugins {{
     include /etc/strongswan.d/charon/*.conf
+    forecast {{ load = no }}
     vici {{ socket = unix://{folder}/vici }}
   }}
 }}
