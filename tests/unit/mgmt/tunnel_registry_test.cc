@@ -137,6 +137,25 @@ struct AcrossWorkers {
     void pick_up() { script.tell(fresh, TunnelEventKind::PickedUp, 101s); }
 };
 
+TEST(TunnelRegistry, a_tunnel_that_turns_out_to_carry_esp_is_counted_as_one_of_esp) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    record.protocol = VpnProtocol::Ike;
+    script.start(record, 0s);
+    script.answer(record, 10ms);
+    record.protocol = VpnProtocol::Esp;
+    record.stage = TunnelStage::Established;
+    script.tell(record, TunnelEventKind::Established, 50ms);
+    const auto count = [&](VpnProtocol vpn, TunnelStage stage) {
+        return script.counters.tunnels[static_cast<size_t>(vpn)][static_cast<size_t>(stage)].load();
+    };
+    EXPECT_EQ(count(VpnProtocol::Ike, TunnelStage::Handshake), 0U);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Handshake), 0U);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Established), 1U);
+    script.end(record, 60s, CloseReason::Idle);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Established), 0U);
+}
+
 TEST(TunnelRegistry, an_ipsec_client_whose_spis_were_renewed_before_it_moved_is_known_by_address) {
     for (const bool renewed : {true, false}) {
         AcrossWorkers lab;

@@ -245,6 +245,23 @@ TEST(TunnelTrials, a_new_session_on_the_same_ports_is_judged_at_once) {
               std::string::npos);
 }
 
+TEST(TunnelTrials, on_the_same_ports_too_a_silence_that_was_told_counts) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    record.protocol = VpnProtocol::Esp;
+    script.establish(record, 0s);
+    TunnelScript::heard(record, 90s, 60s);
+    script.tell(record, TunnelEventKind::Silent, 90s, Side::Server, 30000000000);
+    TunnelRecord again = record;
+    again.session[0] = 0x1122334455667788;
+    again.started = Instant{100s};
+    again.stage = TunnelStage::Handshake;
+    script.tell(again, TunnelEventKind::Restarted, 100s, Side::Client, again.session[0]);
+    script.advance(100020ms);
+    EXPECT_EQ(script.verdict(), "server_lost_client");
+    EXPECT_FALSE(script.registry.list().back()->silent[1]);
+}
+
 /// The connection idles out before the first keepalive: neither side's data was ever seen in it.
 TEST(TunnelTrials, a_tunnel_that_only_late_packets_tell_of_was_broken_by_our_timeout) {
     TunnelScript script;
