@@ -201,6 +201,54 @@ def check_listed(tree):
             tree.report(name, 1, "build", "in no meson.build: it is never compiled")
 
 
+# How many sentences of each text there are.
+REQUIREMENTS = "docs/requirements.md"
+REQUIRED = {f"S{text}-{i}" for text, count in ((0, 16), (2, 14), (4, 21))
+            for i in range(1, count + 1)}
+UNIT_TEST = re.compile(r"`(\w+_test) (\w+)\.(\w+)`")
+SCENARIO = re.compile(r"`([a-z]\w*) ([a-z]\w*)`")
+
+
+def check_requirements(tree):
+    """Every requirement stands in the table once, with tests that exist or what is missing."""
+    if REQUIREMENTS not in tree.files:
+        return
+    # By folder: the programs that are built there, and the tests of its sources.
+    programs, tests, scenarios = {}, {}, set()
+    for name in tree.files:
+        folder = os.path.dirname(name)
+        if name.startswith("tests/unit/") and name.endswith("meson.build"):
+            for program in re.findall(r"executable\('(\w+_test)'", tree.read(name)):
+                programs[program] = folder
+        elif name.startswith("tests/unit/") and name.endswith(".cc"):
+            found = re.findall(r"^TEST(?:_P|_F)?\(\s*(\w+),\s*(\w+)\)", tree.read(name), re.M)
+            tests.setdefault(folder, set()).update(found)
+        elif name.startswith("tests/e2e/scenarios/"):
+            scenarios.update(re.findall(r"^def ([a-z]\w*)\(wire\)", tree.read(name), re.M))
+    seen = []
+    for number, line in enumerate(tree.read(REQUIREMENTS).split("\n"), 1):
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) < 6 or not re.fullmatch(r"S\d+-\d+", cells[1]):
+            continue
+        seen.append(cells[1])
+        named = 0
+        for program, suite, test in UNIT_TEST.findall(cells[3]):
+            named += 1
+            if (suite, test) not in tests.get(programs.get(program), ()):
+                tree.report(REQUIREMENTS, number, "requirements",
+                            f"{program} has no {suite}.{test}")
+        for suite, scenario in SCENARIO.findall(UNIT_TEST.sub("", cells[3])):
+            named += 1
+            if scenario not in scenarios:
+                tree.report(REQUIREMENTS, number, "requirements",
+                            f"{suite} has no scenario {scenario}")
+        if named == 0 and "Not yet" not in cells[4]:
+            tree.report(REQUIREMENTS, number, "requirements", f"{cells[1]} names no test")
+    for one in sorted(REQUIRED):
+        if seen.count(one) != 1:
+            tree.report(REQUIREMENTS, 1, "requirements", f"{one} stands {seen.count(one)} times")
+
+
 # Not held to these rules itself: it has to name what it looks for.
 OWN_WORDS = {"tools/lint_tree.py", "tests/lint/lint_tree_test.py"}
 
@@ -218,6 +266,7 @@ def lint(top):
             check_size(tree, name, text)
         check_text(tree, name, text)
     check_listed(tree)
+    check_requirements(tree)
     for rule, name in sorted(EXCEPTIONS.keys() - tree.used_exceptions):
         if name in tree.files:
             tree.findings.append(f"{name}:1: exception-list: no longer needed for rule {rule}")

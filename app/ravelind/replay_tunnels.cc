@@ -28,7 +28,10 @@ void ReplayTunnels::follow(const ReplayedPacket& packet) {
 }
 
 void ReplayTunnels::finish() {
-    if (begun_) take(last_);
+    if (!begun_) return;
+    // The report is to say when each side was last heard.
+    registry_.update(replay_.tunnels(), last_);
+    take(last_);
 }
 
 void ReplayTunnels::take(Instant now) {

@@ -20,6 +20,14 @@ bool port_unreachable(const TunnelEvent& event) {
     return event.value == (ipv4 ? 0x0303 : 0x0104);
 }
 
+/// Whether both could be one tunnel, by what its packets carry: peer ids and SPIs stay when a
+/// client moves, but for IPsec's after a renewal whose SPIs no packet has shown before the move.
+bool same_peer(const TunnelStory& old, const TunnelStory& fresh) {
+    if (old.record.peer_id == fresh.record.peer_id) return true;
+    return old.record.protocol == VpnProtocol::Esp && !old.record.picked_up &&
+           old.renegotiated != Instant{} && old.record.address[0] == fresh.record.address[0];
+}
+
 }  // namespace
 
 void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
@@ -32,7 +40,8 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
         case TunnelEventKind::Retried:
             story.retries = static_cast<uint32_t>(event.value);
             TunnelTally::add(counters_.retries[vpn]);
-            if (event.value >= kEnoughRetries) answer_trials(story, false);
+            if (event.from == Side::Client && event.value >= kEnoughRetries)
+                answer_trials(story, false);
             break;
         case TunnelEventKind::Answered:
             story.answered = event.at;
@@ -226,7 +235,7 @@ void TunnelRegistry::resolve_pickups() {
                 continue;
             // Peer ids are used again soon, so they are a hint only, within a short time.
             if (server_key(other.record) != server_key(fresh->record) ||
-                other.record.peer_id != fresh->record.peer_id ||
+                !same_peer(other, *fresh) ||
                 endpoint(other.record, Side::Client) == endpoint(fresh->record, Side::Client))
                 continue;
             const Duration window = std::max(kMoveWindow, 3 * other.keepalive(Side::Client));

@@ -90,11 +90,17 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
             const uint32_t old = known->key;
             // Nobody but the new session's first packet tells when the old one was last heard.
             known->record.last_seen[1] = std::max(known->record.last_seen[1], record.last_seen[1]);
-            if (!known->silent[0]) known->record.last_seen[0] = event.at;
+            const bool refused = known->port_unreachable[0] > known->record.last_seen[0];
+            if (!known->silent[0] && !refused) known->record.last_seen[0] = event.at;
+            const auto silent = known->silent;
             end(*known, CloseReason::Replaced, event.at);
             TunnelStory* fresh = create(record, event.at);
             if (fresh == nullptr) return nullptr;
+            // Its end is the end of its silence, but for the question why the client came back.
+            known = mutable_story(old);
+            if (known != nullptr) known->silent = silent;
             begin_trial(*fresh, old, event.at);
+            if (known != nullptr) known->silent = {};
             if (fresh->confirmed) answer_trials(*fresh, true);
             return fresh;
         }
@@ -272,19 +278,21 @@ void TunnelRegistry::forget_old(Instant now) {
 }
 
 void TunnelRegistry::recount(TunnelStory& story) {
-    const auto protocol = static_cast<size_t>(story.record.protocol);
     std::optional<TunnelStage> stage;
     if (!story.ended) stage = story.record.stage;
-    if (stage != story.counted) {
+    if (stage != story.counted || story.record.protocol != story.counted_protocol) {
         if (story.counted) {
+            const auto protocol = static_cast<size_t>(story.counted_protocol);
             TunnelTally::take(counters_.tunnels[protocol][static_cast<size_t>(*story.counted)]);
             if (*story.counted != TunnelStage::Candidate) --confirmed_;
         }
         if (stage) {
+            const auto protocol = static_cast<size_t>(story.record.protocol);
             TunnelTally::add(counters_.tunnels[protocol][static_cast<size_t>(*stage)]);
             if (*stage != TunnelStage::Candidate) ++confirmed_;
         }
         story.counted = stage;
+        story.counted_protocol = story.record.protocol;
     }
     for (size_t side = 0; side < 2; ++side) {
         const bool silent = story.silent[side] && !story.ended;

@@ -75,6 +75,7 @@ struct TunnelStory {
 
     // What it stands as in the gauges.
     std::optional<TunnelStage> counted;
+    VpnProtocol counted_protocol = VpnProtocol::None;  ///< IKE becomes ESP with its first data
     std::array<bool, 2> counted_silent{};
 
     [[nodiscard]] bool unconfirmed() const noexcept { return !confirmed; }

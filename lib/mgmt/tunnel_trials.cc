@@ -31,9 +31,11 @@ Duration tolerance(Duration keepalive) {
 /// How well an old tunnel explains a new handshake, best first.
 enum class Fit : uint8_t { ServerSilent, Over, ClientSilent, BothAlive };
 
-/// Whether its client took it for a tunnel: it sent data, though nothing may have come back.
+/// Whether one side took it for a tunnel: the client sent data, though nothing may have come back,
+/// or the server went on when its connection had ended here.
 bool was_tunnel(const TunnelStory& story) {
-    return story.was_established() || (story.confirmed && story.record.data_packets[kClient] != 0);
+    return story.was_established() ||
+           (story.confirmed && (story.record.data_packets[kClient] != 0 || story.late != 0));
 }
 
 /// How long both sides had not been heard at `at`.

@@ -141,7 +141,7 @@ std::string event_words(const TunnelEvent& event) {
         case TunnelEventKind::Started:
             return "the client begins a handshake";
         case TunnelEventKind::Retried:
-            return "the client repeats it: no answer to " + std::to_string(event.value) +
+            return the(event.from) + " repeats it: no answer to " + std::to_string(event.value) +
                    (event.value == 1 ? " attempt" : " attempts");
         case TunnelEventKind::Answered:
             return "the server answers after " + seconds_text(event.at - event.tunnel.started);

@@ -139,6 +139,9 @@ void request(Tunnel& tunnel, const IkeMessage& message, const Seen& seen,
     // In IKEv1 nothing answers an INFORMATIONAL exchange.
     if (message.exchange == IkeExchange::InformationalV1) return;
     const uint32_t name = name_of(message);
+    // Dead peer detection of an idle tunnel has nothing but these to tell silence by.
+    Tick& unanswered = tunnel.unanswered_since[index(seen.from)];
+    if (unanswered == Tick{}) unanswered = Tick::at(seen.now);
     uint32_t& known = request_of(tunnel, seen.from);
     const uint32_t last = std::exchange(known, name);
     if (last == name) {

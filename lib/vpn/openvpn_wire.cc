@@ -17,8 +17,15 @@ constexpr size_t kMostAcks = 8;
 /// Digests of --auth: MD5, SHA1, SHA224, SHA256, SHA384, SHA512.
 constexpr std::array<uint8_t, 6> kDigests = {16, 20, 28, 32, 48, 64};
 
-bool begins_count(uint32_t packet_id) noexcept {
-    return packet_id == 1 || packet_id == 0x0f000001;
+/// The packet id of a hard reset: a counter's beginning, 0x0f000001 where the client can take part
+/// in the negotiation of tls-crypt-v2. It is counted on when the reset is sent again, and so begins
+/// a connection anew that has ended meanwhile.
+bool begins_session(uint32_t packet_id) noexcept {
+    constexpr uint32_t kEarlyNegotiation = 0x0f000000;
+    constexpr uint32_t kMostAttempts = 32;
+    const bool early = packet_id > kEarlyNegotiation;
+    const uint32_t count = early ? packet_id - kEarlyNegotiation : packet_id;
+    return count >= 1 && count <= kMostAttempts;
 }
 
 /// Acknowledgements, the peer's session id if there are any, the message id, TLS.
@@ -77,7 +84,7 @@ std::optional<Layout> layout_of_reset(std::span<const uint8_t> bytes) noexcept {
     if (opcode_of(bytes[0]) == Opcode::HardResetClientV3) {
         // The wrapped client key stands at the end, its length in the last two bytes.
         const size_t key = load_be16(data + bytes.size() - 2);
-        if (bytes.size() != kTlsCrypt + key || !begins_count(load_be32(data + kHeader)))
+        if (bytes.size() != kTlsCrypt + key || !begins_session(load_be32(data + kHeader)))
             return std::nullopt;
         return Layout{.wrap = ControlWrap::TlsCryptV2};
     }
@@ -86,11 +93,12 @@ std::optional<Layout> layout_of_reset(std::span<const uint8_t> bytes) noexcept {
         return Layout{.wrap = ControlWrap::Plain};
     for (const uint8_t digest : kDigests) {
         if (bytes.size() != kHeader + digest + kReplay + 5) continue;
-        if (load_be32(data + kHeader + digest) == 1 && data[kHeader + digest + kReplay] == 0 &&
+        if (begins_session(load_be32(data + kHeader + digest)) &&
+            data[kHeader + digest + kReplay] == 0 &&
             load_be32(data + kHeader + digest + kReplay + 1) == 0)
             return Layout{.wrap = ControlWrap::TlsAuth, .hmac_length = digest};
     }
-    if (bytes.size() == kTlsCrypt && begins_count(load_be32(data + kHeader)))
+    if (bytes.size() == kTlsCrypt && begins_session(load_be32(data + kHeader)))
         return Layout{.wrap = ControlWrap::TlsCrypt};
     return std::nullopt;
 }

@@ -18,6 +18,16 @@ bool continues(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
     return tunnel.has_counter && candidate.has_counter && goes_on(tunnel, 0, candidate.counter[0]);
 }
 
+/// How long a side may owe an answer. WireGuard answers data within 10 s. Nobody has to answer ESP,
+/// and a request of IKE that has no answer is sent again. DTLS has nothing but its keepalives.
+Duration answer_patience(const Tunnel& tunnel, size_t side) noexcept {
+    if (tunnel.protocol == VpnProtocol::Dtls && tunnel.rhythm[side].interval() != Duration{})
+        return std::max<Duration>(tunnel.rhythm[side].interval() * 5 / 2, 15s);
+    const bool ipsec = tunnel.protocol == VpnProtocol::Ike || tunnel.protocol == VpnProtocol::Esp;
+    const bool owes = tunnel.protocol == VpnProtocol::WireGuard || (ipsec && tunnel.retries != 0);
+    return owes ? Duration{15s} : Duration::max();
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------- roaming
@@ -173,7 +183,7 @@ void TunnelTable::check_silence(Tunnel& tunnel, Instant now) noexcept {
             silent = quiet > patience && other < std::max<Duration>(patience / 2, 5s);
         } else {
             const Tick since = tunnel.unanswered_since[1 - side];
-            silent = since != Tick{} && tick.since(since) * kTick > 15s;
+            silent = since != Tick{} && tick.since(since) * kTick > answer_patience(tunnel, side);
         }
         const auto from = static_cast<Side>(side);
         if (silent && !tunnel.silent[side]) {

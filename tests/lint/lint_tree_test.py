@@ -133,6 +133,28 @@ class LintTree(unittest.TestCase):
                 file.write(SPDX)
             self.assertIn("in no meson.build", lint_tree.lint(top)[0])
 
+    def test_a_requirement_needs_tests_that_exist(self):
+        row = "| {} | text | {} | {} |\n"
+        shown = "`a_test Suite.name`, `e2e scene`"
+        rows = {one: row.format(one, shown, "") for one in lint_tree.REQUIRED}
+        files = {"tests/unit/a/meson.build": SPDX + "executable('a_test', 'a.cc')\n",
+                 "tests/unit/a/a.cc": SPDX + "TEST(Suite,\n     name) {}\n",
+                 "tests/e2e/scenarios/a.py": SPDX + "def scene(wire):\n    pass\n"}
+
+        def found(**changed):
+            table = "".join({**rows, **changed}.values())
+            lines = self.findings({**files, lint_tree.REQUIREMENTS: table})
+            self.assertTrue(all(rule == "requirements" for _, rule in lines), lines)
+            return len(lines)
+        self.assertEqual(found(), 0)
+        first = "S0-1"
+        for shown, missing, count in (
+                ("`a_test Suite.other`", "", 1), ("`b_test Suite.name`", "", 1),
+                ("`e2e other`", "", 1), ("", "", 1), ("", "Not yet: all of it", 0)):
+            self.assertEqual(found(**{first: row.format(first, shown, missing)}), count, shown)
+        self.assertEqual(found(**{first: ""}), 1)
+        self.assertEqual(found(**{first: rows[first] * 2}), 1)
+
     def test_the_layers_are_those_of_the_tree(self):
         libraries = {name for name in os.listdir(os.path.join(TOP, "lib"))
                      if os.path.isdir(os.path.join(TOP, "lib", name))}

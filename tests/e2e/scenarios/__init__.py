@@ -7,9 +7,9 @@ each one the runner checks that every packet is accounted for and that SIGTERM e
 0 within a second.
 """
 
-from . import (clocks, fragments, lifecycle, oracle, policy, prometheus, related, reload, replay,
-               states, traffic_basics, tunnel_clocks, tunnel_others, tunnel_paths, tunnel_resets,
-               tunnel_shield, tunnels, vpn, watching)
+from . import (captures, clocks, fragments, howto, lifecycle, oracle, policy, prometheus, related,
+               reload, replay, states, traffic_basics, tunnel_clocks, tunnel_others, tunnel_paths,
+               tunnel_resets, tunnel_shield, tunnels, vpn, watching)
 
 # suite: ((scenarios), (numbers of workers to run each with))
 SUITES = {
@@ -17,9 +17,9 @@ SUITES = {
              *policy.ALL, *clocks.ALL, *vpn.ALL, *reload.ALL, *watching.ALL, *oracle.ALL),
             (1, 2, 3)),
     "tunnels": ((*tunnels.ALL, *tunnel_resets.ALL, *tunnel_paths.ALL, *tunnel_clocks.ALL,
-                 *tunnel_others.ALL, *tunnel_shield.ALL), (2,)),
+                 *tunnel_others.ALL, *tunnel_shield.ALL, *howto.ALL), (2,)),
     "lifecycle": (lifecycle.ALL, (1,)),
-    "replay": (replay.ALL, (1,)),
+    "replay": ((*replay.ALL, *captures.ALL), (1,)),
     "metrics": (prometheus.ALL, (2,)),
 }
 

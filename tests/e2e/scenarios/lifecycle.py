@@ -133,9 +133,10 @@ def shipped_files_are_valid(wire):
     """every file in conf/ passes `ravelind --check`"""
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))))
-    for name in sorted(os.listdir(os.path.join(top, "conf"))):
-        if name.endswith(".yaml"):
-            run([binary("ravelind"), "--check", os.path.join(top, "conf", name)])
+    for folder, _, names in os.walk(os.path.join(top, "conf")):
+        for name in sorted(names):
+            if name.endswith(".yaml"):
+                run([binary("ravelind"), "--check", os.path.join(folder, name)])
     del wire
 
 

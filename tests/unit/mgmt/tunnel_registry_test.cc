@@ -137,6 +137,43 @@ struct AcrossWorkers {
     void pick_up() { script.tell(fresh, TunnelEventKind::PickedUp, 101s); }
 };
 
+TEST(TunnelRegistry, a_tunnel_that_turns_out_to_carry_esp_is_counted_as_one_of_esp) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    record.protocol = VpnProtocol::Ike;
+    script.start(record, 0s);
+    script.answer(record, 10ms);
+    record.protocol = VpnProtocol::Esp;
+    record.stage = TunnelStage::Established;
+    script.tell(record, TunnelEventKind::Established, 50ms);
+    const auto count = [&](VpnProtocol vpn, TunnelStage stage) {
+        return script.counters.tunnels[static_cast<size_t>(vpn)][static_cast<size_t>(stage)].load();
+    };
+    EXPECT_EQ(count(VpnProtocol::Ike, TunnelStage::Handshake), 0U);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Handshake), 0U);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Established), 1U);
+    script.end(record, 60s, CloseReason::Idle);
+    EXPECT_EQ(count(VpnProtocol::Esp, TunnelStage::Established), 0U);
+}
+
+TEST(TunnelRegistry, an_ipsec_client_whose_spis_were_renewed_before_it_moved_is_known_by_address) {
+    for (const bool renewed : {true, false}) {
+        AcrossWorkers lab;
+        TunnelRecord old = openvpn_record(3);
+        old.protocol = lab.fresh.protocol = VpnProtocol::Esp;
+        old.session[0] = 77;
+        old.peer_id = {0x62da69a7, 0xf2055ee2};
+        lab.fresh.peer_id = {0x69a87cfa, 0x45768259};
+        lab.fresh.address[0] = old.address[0];
+        lab.script.establish(old, 1s);
+        if (renewed) lab.script.tell(old, TunnelEventKind::Renegotiating, 92s, Side::Server);
+        lab.pick_up();
+        TunnelScript::heard(old, 95s, 96s);
+        lab.script.figures({old, lab.fresh}, 101s);
+        EXPECT_EQ(lab.script.count("moved"), renewed ? 1U : 0U);
+    }
+}
+
 TEST(TunnelRegistry, a_tunnel_taken_up_by_another_worker_is_the_one_that_fell_silent) {
     AcrossWorkers lab;
     lab.pick_up();

@@ -207,6 +207,21 @@ TEST(TunnelTrials, of_several_behind_one_address_the_one_whose_server_fell_silen
               script.registry.of_record(starved.id)->key);
 }
 
+TEST(TunnelTrials, on_the_same_ports_too_a_host_that_refuses_tells_that_the_client_had_died) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    script.establish(record, 0s);
+    TunnelScript::heard(record, 90s, 96s);
+    script.tell(record, TunnelEventKind::IcmpError, 96s, Side::Client, 0x0303);
+    TunnelRecord again = record;
+    again.session[0] = 0x1122334455667788;
+    again.started = Instant{100s};
+    TunnelScript::heard(again, 100s, 98s);
+    script.tell(again, TunnelEventKind::Restarted, 100s, Side::Client, again.session[0]);
+    script.advance(100020ms);
+    EXPECT_EQ(script.verdict(), "client_died");
+}
+
 TEST(TunnelTrials, a_new_session_on_the_same_ports_is_judged_at_once) {
     TunnelScript script;
     TunnelRecord record = openvpn_record(0);
@@ -228,6 +243,42 @@ TEST(TunnelTrials, a_new_session_on_the_same_ports_is_judged_at_once) {
     script.end(again, 126s, CloseReason::Idle);
     EXPECT_NE(script.last("ended").sentence.find("next handshake begins afresh"),
               std::string::npos);
+}
+
+TEST(TunnelTrials, on_the_same_ports_too_a_silence_that_was_told_counts) {
+    TunnelScript script;
+    TunnelRecord record = openvpn_record(0);
+    record.protocol = VpnProtocol::Esp;
+    script.establish(record, 0s);
+    TunnelScript::heard(record, 90s, 60s);
+    script.tell(record, TunnelEventKind::Silent, 90s, Side::Server, 30000000000);
+    TunnelRecord again = record;
+    again.session[0] = 0x1122334455667788;
+    again.started = Instant{100s};
+    again.stage = TunnelStage::Handshake;
+    script.tell(again, TunnelEventKind::Restarted, 100s, Side::Client, again.session[0]);
+    script.advance(100020ms);
+    EXPECT_EQ(script.verdict(), "server_lost_client");
+    EXPECT_FALSE(script.registry.list().back()->silent[1]);
+}
+
+/// The connection idles out before the first keepalive: neither side's data was ever seen in it.
+TEST(TunnelTrials, a_tunnel_that_only_late_packets_tell_of_was_broken_by_our_timeout) {
+    TunnelScript script;
+    TunnelRecord old = openvpn_record(0);
+    script.start(old, 0s);
+    script.answer(old, 10ms);
+    old.timeout = 2s;
+    script.end(old, 2s, CloseReason::Idle);
+    TunnelScript::heard(old, 20ms, 20ms);
+    script.tell(old, TunnelEventKind::Late, 4s, Side::Server,
+                static_cast<uint64_t>(DropReason::Stale));
+    TunnelRecord fresh = openvpn_record(1);
+    script.start(fresh, 9s);
+    script.answer(fresh, 9010ms);
+    script.figures({fresh}, 9020ms);
+    script.advance(20s);
+    EXPECT_EQ(script.verdict(), "our_policy");
 }
 
 /// Tunnels of several clients with one server, all figures at hand.

@@ -201,6 +201,16 @@ TEST(Ipsec, a_request_that_nobody_answers_is_retried_from_either_side) {
     EXPECT_EQ(script.stage(), TunnelStage::Established);
 }
 
+TEST(Ipsec, a_request_without_answer_is_what_silence_is_told_by) {
+    Script script = on_port(4500);
+    script.at(0ms).client(asks(35, 1, Side::Client)).at(1ms).server(answers(35, 1, Side::Server));
+    const auto& since = script.tunnel().unanswered_since;
+    script.at(20s).client(asks(37, 2, Side::Client));
+    EXPECT_EQ(since[0], Tick::at(Instant{20s}));
+    script.at(24s).client(asks(37, 2, Side::Client));
+    EXPECT_EQ(since[0], Tick::at(Instant{20s}));
+}
+
 TEST(Ipsec, a_renewed_ike_sa_goes_on_with_other_spis_and_other_roles) {
     Script script = established();
     ike::Message ask{.initiator_spi = 501, .responder_spi = 502, .exchange = 37, .flags = 0x08};

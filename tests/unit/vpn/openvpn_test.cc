@@ -76,6 +76,11 @@ TEST(OpenVpnWire, a_clients_reset_tells_its_layout) {
         {packet::tls_crypt(kResetClient, 0, kClient, 1, 1700000000, 54), ControlWrap::TlsCrypt, 0},
         {wrapped_reset(299, 0x0f000001), ControlWrap::TlsCryptV2, 0},
         {wrapped_reset(299, 1), ControlWrap::TlsCryptV2, 0},
+        // Sent again after its connection here has ended.
+        {packet::tls_auth(kResetClient, kClient, 20, 2, 1700000000, 0, 0, 0), ControlWrap::TlsAuth,
+         20},
+        {packet::tls_crypt(kResetClient, 0, kClient, 3, 1700000000, 54), ControlWrap::TlsCrypt, 0},
+        {wrapped_reset(299, 0x0f000002), ControlWrap::TlsCryptV2, 0},
     };
     for (const auto& row : rows) {
         const auto layout = openvpn::layout_of_reset(row.bytes);
@@ -100,8 +105,9 @@ TEST(OpenVpnWire, nothing_else_is_a_reset) {
     wrong_length.back() ^= 1;
     for (const Bytes& bytes :
          {Bytes{}, Bytes{0x38}, longer, acking, numbered, other_key, nobody, server_reset(),
-          packet::tls_auth(kResetClient, kClient, 20, 2, 1700000000, 0, 0, 0),
-          packet::tls_crypt(kResetClient, 0, kClient, 2, 1700000000, 54), wrong_length})
+          packet::tls_auth(kResetClient, kClient, 20, 33, 1700000000, 0, 0, 0),
+          packet::tls_crypt(kResetClient, 0, kClient, 33, 1700000000, 54),
+          packet::tls_crypt(kResetClient, 0, kClient, 0, 1700000000, 54), wrong_length})
         EXPECT_FALSE(openvpn::layout_of_reset(bytes)) << bytes.size();
 }
 

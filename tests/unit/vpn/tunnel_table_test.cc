@@ -32,22 +32,30 @@ struct Wire {
         send(handle, connection, Direction::Reply, payload);
     }
     const Tunnel& tunnel(uint32_t handle) { return *table.find(handle); }
+    /// Lets time pass, with a look at all tunnels at its end.
+    void wait(Duration time) {
+        now += time;
+        const auto carries = [this](uint32_t connection) { return carried[connection]; };
+        table.tend(now, 64, {}, carries, [](uint32_t, const TunnelTable::Effect&) {});
+    }
 
     uint16_t server_port;
     Instant now = Instant{} + 100s;
     TunnelCounters counters;
+    std::array<uint32_t, 4> carried{};  ///< handles, by connection
     TunnelTable table{64, HashSecret{}, 0, counters, nullptr};
 
   private:
     uint32_t first(uint32_t connection, std::array<Address, 2> address,
                    std::array<uint16_t, 2> port, bool from_inside, const Bytes& payload) {
-        return table.begin({.connection = connection,
-                            .address = address,
-                            .port = port,
-                            .ip_protocol = ip_protocol::kUdp,
-                            .from_inside = from_inside,
-                            .payload = payload},
-                           now);
+        carried[connection] = table.begin({.connection = connection,
+                                           .address = address,
+                                           .port = port,
+                                           .ip_protocol = ip_protocol::kUdp,
+                                           .from_inside = from_inside,
+                                           .payload = payload},
+                                          now);
+        return carried[connection];
     }
     void send(uint32_t handle, uint32_t connection, Direction direction, const Bytes& payload) {
         now += 10ms;
@@ -86,6 +94,27 @@ TEST(TunnelTable, keeps_a_tunnel_of_esp_whose_client_moves) {
     EXPECT_EQ(wire.begin(2, "198.51.100.3", esp(0x62da69a7, 2)), handle);
     wire.reply(handle, 2, esp(0xf2055ee2, 2));
     EXPECT_EQ(wire.tunnel(handle).small, (std::array<uint16_t, 2>{16, 16}));
+}
+
+TEST(TunnelTable, nobody_owes_an_answer_to_esp_but_to_a_request_of_ike_that_is_sent_again) {
+    Wire wire{4500};
+    ike::Message ask{.responder_spi = 0xb2, .exchange = 35, .flags = 0x08, .id = 1};
+    const uint32_t handle = wire.begin(1, "198.51.100.2", ike::marked(ask));
+    ask.flags = 0x20;
+    wire.reply(handle, 1, ike::marked(ask));
+    wire.original(handle, 1, esp(0x62da69a7, 1));
+    wire.reply(handle, 1, esp(0xf2055ee2, 1));
+    wire.wait(60s);
+    EXPECT_FALSE(wire.tunnel(handle).silent[0]);
+    EXPECT_FALSE(wire.tunnel(handle).silent[1]);
+
+    ask = {.responder_spi = 0xb2, .exchange = 37, .flags = 0x08, .id = 2};
+    wire.original(handle, 1, ike::marked(ask));
+    wire.wait(4s);
+    wire.original(handle, 1, ike::marked(ask));
+    wire.wait(13s);
+    EXPECT_FALSE(wire.tunnel(handle).silent[0]);
+    EXPECT_TRUE(wire.tunnel(handle).silent[1]);
 }
 
 TEST(TunnelTable, a_tunnel_that_the_server_continues_has_its_client_outside) {
