@@ -160,6 +160,8 @@ class Conntrack {
     [[nodiscard]] uint32_t watched_as(uint32_t index) const noexcept;
     /// It lives for at least `timeout` after each packet, this one included.
     void prolong(uint32_t index, Duration timeout, Instant now) noexcept;
+    /// It is ASSURED from now on: what it carries has proven to be wanted.
+    void assure(uint32_t index, Instant now) noexcept;
     /// Ends it.
     void close(uint32_t index, EndReason reason, Direction by, Instant now) noexcept;
 

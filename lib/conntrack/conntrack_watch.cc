@@ -31,6 +31,15 @@ void Conntrack::prolong(uint32_t index, Duration timeout, Instant now) noexcept 
     if (connection.deadline.before(Tick::not_before(now + timeout))) renew(index, timeout, now);
 }
 
+void Conntrack::assure(uint32_t index, Instant now) noexcept {
+    Connection& connection = connections_[index];
+    if (connection.has(flag::kAssured)) return;
+    gauge(connection).set(gauge(connection).value() - 1);
+    connection.flags |= flag::kAssured;
+    gauge(connection).add();
+    emit(EventKind::Update, index, EndReason::None, now);
+}
+
 void Conntrack::close(uint32_t index, EndReason reason, Direction by, Instant now) noexcept {
     connections_[index].closed_by = closer(by);
     end(index, reason, now);

@@ -66,7 +66,10 @@ DropReason repeat_handshake(const Packet& packet, Shard& shard, const Runtime& r
 void apply(const TunnelTable::Effect& effect, uint32_t connection, uint32_t handle, Shard& shard,
            Instant now) noexcept {
     Conntrack& conntrack = shard.conntrack;
-    if (effect.completed) shard.gate.completed(shard.tunnels.find(handle)->address[0], now);
+    if (effect.completed) {
+        shard.gate.completed(shard.tunnels.find(handle)->address[0], now);
+        conntrack.assure(connection, now);
+    }
     if (!effect.watched) return conntrack.watch(connection, 0);
     if (effect.handle != 0) {
         handle = effect.handle;

@@ -19,16 +19,16 @@ SessionDirectory::Place SessionDirectory::place_of(const Tunnel& tunnel) const n
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(tunnel.address[kServer].bytes.data()));
     const uint64_t hash = hash_(address, _mm_set_epi64x(0, static_cast<int64_t>(rest)));
     const size_t buckets = words_.size() / kWays;
-    const auto tag = static_cast<uint32_t>(hash);
+    const auto tag = static_cast<uint32_t>(hash) >> 8;
     return {static_cast<size_t>((hash >> 32) * buckets >> 32) * kWays, tag != 0 ? tag : 1};
 }
 
-void SessionDirectory::note(const Tunnel& tunnel, Instant now) noexcept {
+void SessionDirectory::note(const Tunnel& tunnel, uint8_t worker, Instant now) noexcept {
     const Place place = place_of(tunnel);
     size_t oldest = place.bucket;
     for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
         const uint64_t word = words_[way].load(std::memory_order_relaxed);
-        if (word >> 32 == place.tag || word == 0) {
+        if (word >> 40 == place.tag || word == 0) {
             oldest = way;
             break;
         }
@@ -36,15 +36,29 @@ void SessionDirectory::note(const Tunnel& tunnel, Instant now) noexcept {
             static_cast<uint32_t>(words_[oldest].load(std::memory_order_relaxed)))
             oldest = way;
     }
-    words_[oldest].store(uint64_t{place.tag} << 32 | seconds(now), std::memory_order_relaxed);
+    words_[oldest].store(uint64_t{place.tag} << 40 | uint64_t{worker} << 32 | seconds(now),
+                         std::memory_order_relaxed);
 }
 
 bool SessionDirectory::knows(const Tunnel& candidate, Instant now) const noexcept {
     const Place place = place_of(candidate);
     for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
         const uint64_t word = words_[way].load(std::memory_order_relaxed);
-        if (word >> 32 == place.tag)
+        if (word >> 40 == place.tag)
             return seconds(now) - static_cast<uint32_t>(word) <= kLifetime / 1s;
+    }
+    return false;
+}
+
+bool SessionDirectory::moved_from(const Tunnel& tunnel, uint8_t worker,
+                                  Instant now) const noexcept {
+    const Place place = place_of(tunnel);
+    const Instant heard = now - Tick::at(now).since(tunnel.last_seen[0]) * kTick;
+    for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
+        const uint64_t word = words_[way].load(std::memory_order_relaxed);
+        if (word >> 40 != place.tag) continue;
+        return static_cast<uint8_t>(word >> 32) != worker &&
+               static_cast<uint32_t>(word) > seconds(heard);
     }
     return false;
 }

@@ -16,9 +16,9 @@ namespace ravelin {
 ///
 /// Theory: a worker notes (server's end, what the client's packets carry) whenever it looks at a
 /// packet of a confirmed tunnel, which is a few times a minute; any worker asks when data comes
-/// that begins a connection. An entry is one atomic word, a tag and when it was noted; four to a
-/// bucket, the oldest gives way. It admits a packet to tracking, and proves nothing: what a tunnel
-/// may do, its own worker decides by the packet counter.
+/// that begins a connection. An entry is one atomic word, a tag, whose it is and when it was noted;
+/// four to a bucket, the oldest gives way. It admits a packet to tracking, and proves nothing: what
+/// a tunnel may do, its own worker decides by the packet counter.
 class SessionDirectory {
   public:
     static constexpr Duration kLifetime = 3600s;
@@ -26,7 +26,10 @@ class SessionDirectory {
     explicit SessionDirectory(const HashSecret& secret, uint32_t capacity = 65536)
         : hash_{secret}, words_(capacity) {}
 
-    void note(const Tunnel& tunnel, Instant now) noexcept;
+    /// `worker` has heard the client.
+    void note(const Tunnel& tunnel, uint8_t worker, Instant now) noexcept;
+    /// Another worker has heard the tunnel's client later than this one: it has moved there.
+    [[nodiscard]] bool moved_from(const Tunnel& tunnel, uint8_t worker, Instant now) const noexcept;
     /// `candidate` is what the first packet of a connection shows.
     [[nodiscard]] bool knows(const Tunnel& candidate, Instant now) const noexcept;
 
@@ -39,7 +42,7 @@ class SessionDirectory {
     [[nodiscard]] Place place_of(const Tunnel& tunnel) const noexcept;
 
     KeyedHash hash_;
-    std::vector<std::atomic<uint64_t>> words_;  ///< tag << 32 | seconds; 0: none
+    std::vector<std::atomic<uint64_t>> words_;  ///< tag << 40 | worker << 32 | seconds; 0: none
 };
 
 }  // namespace ravelin

@@ -230,7 +230,8 @@ TunnelTable::Effect TunnelTable::look(uint32_t handle, const Packet& packet,
         effect.completed =
             before < TunnelStage::Established && tunnel.stage == TunnelStage::Established;
         effect.changed |= effect.completed;
-        if (sessions_ != nullptr && tunnel.confirmed()) sessions_->note(tunnel, now);
+        if (sessions_ != nullptr && tunnel.confirmed() && from == Side::Client)
+            sessions_->note(tunnel, worker_, now);
     }
     hear(tunnel, from, now);
     // The server answers where the client has gone: now the old address is history.

@@ -198,8 +198,19 @@ void TunnelTable::check_silence(Tunnel& tunnel, Instant now) noexcept {
 
 TunnelTable::Effect TunnelTable::check(Tunnel& tunnel, const TunnelOptions& options,
                                        Instant now) noexcept {
+    constexpr Duration kUnderWay = 2s;
     static_cast<void>(options);
     check_silence(tunnel, now);
+    const bool quiet = Tick::at(now).since(tunnel.last_seen[0]) * kTick > kUnderWay;
+    if (quiet && tunnel.confirmed() && sessions_ != nullptr &&
+        sessions_->moved_from(tunnel, worker_, now)) {
+        tunnel.stage = TunnelStage::Closing;
+        tunnel.close_reason = CloseReason::Moved;
+        return {.changed = true,
+                .close = true,
+                .reason = CloseReason::Moved,
+                .by = tunnel.client_direction};
+    }
     if (tunnel.protocol != VpnProtocol::OpenVpn ||
         openvpn::tend(tunnel, desk_, now) != Seeing::Close)
         return {};

@@ -115,6 +115,7 @@ int run(const Options& options) {
     Keep keep;
     if (options.family == "established") add_established(keep, ports, options.connections);
     if (options.family == "exceptions") add_exceptions(keep, ports, options.connections);
+    if (options.family == "tunnels") add_tunnels(keep, ports, options.connections);
     if (options.family == "stages")
         add_stages(keep, ports, options.connections, options.connections <= 1U << 20);
     if (options.family == "new") {

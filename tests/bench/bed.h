@@ -36,6 +36,8 @@ using Keep = std::vector<std::shared_ptr<void>>;
 void add_established(Keep& keep, Ports& ports, uint32_t connections);
 /// A tenth ICMP errors, a twentieth fragments, a hundredth new connections.
 void add_exceptions(Keep& keep, Ports& ports, uint32_t connections);
+/// Established connections that are tunnels, beside others that aren't.
+void add_tunnels(Keep& keep, Ports& ports, uint32_t connections);
 /// The tracking stage alone, two dependent cache lines, rte_hash in two ways.
 void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
 /// Each packet opens a connection, under `rules` rules of which the last one matches. They differ
@@ -52,8 +54,8 @@ inline KindOf only(Kind kind) {
 
 /// A device with established connections and the traffic over them.
 struct EstablishedBed {
-    EstablishedBed(Ports& ports, uint32_t connections, const KindOf& kind_of)
-        : device{ports, connections + connections / 8, open_from_inside()},
+    EstablishedBed(Ports& ports, uint32_t connections, const KindOf& kind_of, uint32_t tunnels = 0)
+        : device{ports, connections + connections / 8, open_from_inside(), tunnels},
           traffic{connections, kind_of} {
         device.establish(connections, kind_of);
     }

@@ -27,7 +27,7 @@ class StepClock {
 /// Ravelin's worker as it is shipped, between two ports; one worker, everything that it does.
 class Device {
   public:
-    Device(Ports& ports, uint32_t capacity, Runtime runtime)
+    Device(Ports& ports, uint32_t capacity, Runtime runtime, uint32_t tunnels = 0)
         : ports_{ports}, runtime_{std::make_unique<const Runtime>(std::move(runtime))} {
         topology_.port_count = 2;
         topology_.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
@@ -38,7 +38,7 @@ class Device {
         quiescence_.enter(0);
         worker_ = std::make_unique<Worker<PortIo, StepClock>>(
             WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                        HashSecret{1, 2, 3}},
+                        HashSecret{1, 2, 3}, FragmentCapacity{}, 0, tunnels},
             ports.io(), clock_);
     }
     ~Device() { quiescence_.leave(0); }

@@ -11,7 +11,7 @@
 namespace ravelin::bench {
 
 /// What a connection is made of.
-enum class Kind : uint8_t { UdpIpv4, TcpIpv4, UdpIpv6, TcpIpv6 };
+enum class Kind : uint8_t { UdpIpv4, TcpIpv4, UdpIpv6, TcpIpv6, EspInUdpIpv4 };
 
 [[nodiscard]] constexpr bool is_ipv6(Kind kind) noexcept {
     return kind == Kind::UdpIpv6 || kind == Kind::TcpIpv6;
@@ -121,6 +121,10 @@ inline uint32_t write_frame(uint8_t* frame, const Place& place, const Numbers& n
         store_be16(l4 + 14, 0xffff);
     } else {
         store_be16(l4 + 4, static_cast<uint16_t>(upper));
+    }
+    if (place.kind == Kind::EspInUdpIpv4) {
+        store_be32(l4 + 8, (place.from_client ? 0x10000000 : 0x20000000) + place.connection);
+        store_be32(l4 + 12, numbers.sequence);
     }
     write_l4_checksum(frame, place, l4, protocol, upper, l4 + (tcp ? 16 : 6));
     return static_cast<uint32_t>(l4 - frame) + upper;

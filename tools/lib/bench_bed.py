@@ -29,6 +29,7 @@ RATIOS = {
                     ("udp6", "udp4"), ("tcp6", "tcp4")),
     "exceptions": (("udp4_again", "udp4"), ("errors_tenth", "udp4"),
                    ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4")),
+    "tunnels": (("tunnel", "udp4"),),
     "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
                ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
                ("rte_hash_lazy", "stage_udp4"), ("rte_hash_timer", "stage_udp4")),
@@ -42,7 +43,7 @@ PLAN = ([("established", 1 << 10, 4, 6), ("established", 1 << 16, 4, 6),
          ("established", 1 << 20, 4, 5), ("established", 1 << 23, 1, 8)] +
         [("stages", 1 << 10, 4, 6), ("stages", 1 << 16, 4, 6), ("stages", 1 << 20, 4, 5),
          ("stages", 1 << 23, 1, 8)] +
-        [("exceptions", 1 << 16, 4, 6), ("new", 1 << 16, 1, 8),
+        [("exceptions", 1 << 16, 4, 6), ("tunnels", 1 << 14, 4, 6), ("new", 1 << 16, 1, 8),
          ("expiry", 1 << 16, 4, 4), ("expiry", 1 << 20, 3, 3), ("expiry", 1 << 23, 1, 2)])
 
 

@@ -98,6 +98,40 @@ TEST(Services, a_client_that_moves_is_no_stranger_on_any_worker) {
                    DropReason::VpnNotHandshake);
 }
 
+TEST(Services, a_client_that_moves_to_another_worker_leaves_no_connection_behind) {
+    Service service{with_service(VpnProtocol::OpenVpn, 1194), 2};
+    service.lab.wait(1s);
+    service.connect("198.51.100.7");
+    const auto entries = [&](size_t worker) {
+        return service.lab.links[worker]->counters.entries.value();
+    };
+    const size_t first = entries(0) != 0 ? 0 : 1;
+    // Addresses belong to one worker or the other; look for one of the other's.
+    std::string moved;
+    uint32_t counter = 2;
+    for (int host = 1; host < 60 && moved.empty(); ++host) {
+        const std::string address = "198.51.101." + std::to_string(host);
+        service.client(address, openvpn_packet::data(0, 9, 1, 100));
+        service.lab.wait(1s);
+        service.client(address, openvpn_packet::data(0, 3, counter++, 40));
+        if (entries(1 - first) != 0) moved = address;
+    }
+    ASSERT_FALSE(moved.empty());
+    for (uint32_t i = 0; i < 10; ++i) {
+        service.client(moved, openvpn_packet::data(0, 3, counter++, 40));
+        service.server(moved, openvpn_packet::data(0, 3, 100 + i, 40));
+        service.lab.wait(1s);
+    }
+    service.lab.wait(1s);
+    EXPECT_EQ(entries(1 - first), 1U);
+    EXPECT_EQ(entries(first), 0U) << "what the client has left";
+    EXPECT_GE(service.lab.deleted(EndReason::Moved), 1U);
+    const Fate late = service.server("198.51.100.7", openvpn_packet::data(0, 3, 200, 40));
+    EXPECT_EQ(late.ct_class, CtClass::Stale);
+    EXPECT_EQ(service.client(moved, openvpn_packet::data(0, 3, counter++, 100)).ct_class,
+              CtClass::Established);
+}
+
 TEST(Services, after_a_start_sessions_go_on) {
     Service service{with_service(VpnProtocol::OpenVpn, 1194, 60s)};
     EXPECT_EQ(service.client("198.51.100.7", openvpn_packet::data(0, 3, 1, 100)).action,

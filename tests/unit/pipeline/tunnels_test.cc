@@ -103,6 +103,18 @@ TEST(Tunnels, a_session_is_told_from_its_first_packet) {
     EXPECT_FALSE(session.last.tunnel.client_inside);
 }
 
+TEST(Tunnels, a_finished_handshake_assures_the_connection) {
+    Runtime runtime = concentrator(30s);
+    runtime.tracking.udp_assured_packets = 1000;
+    Session session{std::move(runtime)};
+    session.client(openvpn_packet::plain(7, 0, kClient, 0, 0, 0, 0));
+    session.server(openvpn_packet::plain(8, 0, kServer, 1, kClient, 0, 0));
+    session.client_data();
+    EXPECT_EQ(session.lab.flows()[0].flags & connection_flag::kAssured, 0);
+    session.server_data();
+    EXPECT_NE(session.lab.flows()[0].flags & connection_flag::kAssured, 0);
+}
+
 // vpn.md 0.1: both ends ping every 8 s, the server always first; a timeout of 4 s loses every one
 // of its pings, and the client gives up.
 TEST(Tunnels, a_timeout_shorter_than_the_keepalive_loses_no_ping) {

@@ -134,7 +134,7 @@ TEST(HandshakeGate, a_session_that_a_server_has_confirmed_may_go_on_from_anywher
     tunnel.address[1] = kServer;
     tunnel.port[1] = 1194;
     tunnel.peer_id[0] = 3;
-    gate.sessions.note(tunnel, gate.now);
+    gate.sessions.note(tunnel, 0, gate.now);
     const auto data = [](uint32_t peer) { return openvpn_packet::data(0, peer, 9, 100); };
     EXPECT_EQ(gate.admit(source(1), data(3)), DropReason::None);
     EXPECT_EQ(gate.admit(source(1), data(4)), DropReason::VpnNotHandshake);
