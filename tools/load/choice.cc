@@ -19,7 +19,7 @@ Choice::Choice(Order order, uint32_t connections, double exponent)
     std::iota(of_rank.begin(), of_rank.end(), 0U);
     std::shuffle(of_rank.begin(), of_rank.end(), random);
     std::discrete_distribution<uint32_t> rank(weights.begin(), weights.end());
-    draws_.resize(kDraws);
+    draws_.resize(draws_for(connections));
     for (uint32_t& draw : draws_)
         draw = of_rank[rank(random)];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -13,7 +14,7 @@ class Choice {
   public:
     /// `exponent`: Zipf's s, above 0; the connection of rank r is drawn with a weight of r^-s.
     /// Which connection has which rank looks random. Takes about a second for a million
-    /// connections in Zipf's order, whose draws are made beforehand and repeat after kDraws.
+    /// connections in Zipf's order, whose draws are made beforehand and repeat after draws_for().
     Choice(Order order, uint32_t connections, double exponent);
 
     uint32_t next() noexcept {
@@ -34,7 +35,10 @@ class Choice {
         return draws_[at_];
     }
 
-    static constexpr uint32_t kDraws = 1U << 22;
+    /// Enough for every rank to come as often as it should, within memory that is read in passing.
+    [[nodiscard]] static constexpr uint32_t draws_for(uint32_t connections) noexcept {
+        return std::clamp(connections, 1U << 12, 1U << 18) * 16;
+    }
 
   private:
     Order order_;

@@ -131,6 +131,14 @@ void write_checksum(const Flow& flow, uint8_t protocol, const uint8_t* addresses
     store_be16(l4 + field, sum == 0 && protocol == ip_protocol::kUdp ? 0xffff : sum);
 }
 
+// A value as the checksum's arithmetic has it, which adds bytes in memory order.
+uint32_t in_memory(uint32_t value) noexcept {
+    return __builtin_bswap32(value);
+}
+uint32_t in_memory(uint16_t value) noexcept {
+    return __builtin_bswap16(value);
+}
+
 const uint8_t* addresses_in(const Flow& flow, const uint8_t* frame) noexcept {
     return frame + kEthernet + (flow.ipv6 ? 8 : 12);
 }
@@ -183,8 +191,15 @@ std::optional<FrameMark> read_mark(std::span<const uint8_t> frame) noexcept {
     return mark;
 }
 
-FrameWriter::FrameWriter(uint32_t size, uint16_t server_port) noexcept
-    : size_{size}, server_port_{server_port} {}
+FrameWriter::FrameWriter(uint32_t size, uint16_t server_port)
+    : size_{size}, server_port_{server_port} {
+    for (const Side from : {Side::Outside, Side::Inside}) {
+        for (unsigned bits = 0; bits < 8; ++bits) {
+            const Flow flow{.ipv6 = (bits & 4) != 0, .tcp = (bits & 2) != 0};
+            templates_[index_of(from) * 8 + bits] = make_template(from, flow, (bits & 1) != 0);
+        }
+    }
+}
 
 uint32_t FrameWriter::tcp_data(bool ipv6) const noexcept {
     const uint32_t headers = kEthernet + (ipv6 ? kIpv6 : kIpv4) + kTcp;
@@ -197,35 +212,79 @@ uint32_t FrameWriter::longest(bool with_fragments) const noexcept {
     return std::max({size_, error, with_fragments ? fragment : 0});
 }
 
+FrameWriter::Template FrameWriter::make_template(Side from, const Flow& flow, bool has_data) const {
+    Template made;
+    const uint32_t header = flow.tcp ? kTcp : kUdp;
+    const uint8_t protocol = flow.tcp ? ip_protocol::kTcp : ip_protocol::kUdp;
+    made.l4 = kEthernet + (flow.ipv6 ? kIpv6 : kIpv4);
+    made.data = made.l4 + header;
+    if (has_data && flow.tcp) made.data_length = tcp_data(flow.ipv6);
+    if (has_data && !flow.tcp && size_ > made.data) made.data_length = size_ - made.data;
+    const uint32_t length = header + made.data_length;
+
+    uint8_t* const frame = made.headers.data();
+    uint8_t* const l4 =
+        write_headers(from, flow, {.protocol = protocol, .payload = length}, 0, frame);
+    store_be16(l4 + (from == Side::Outside ? 2 : 0), server_port_);
+    if (flow.tcp) {
+        l4[12] = (kTcp / 4) << 4;
+        store_be16(l4 + 14, 0xffff);  // window
+    } else {
+        store_be16(l4 + 4, static_cast<uint16_t>(length));
+    }
+    if (!flow.ipv6) {
+        store_be16(frame + kEthernet + 10, 0);
+        made.ip_sum = checksum_fold(checksum_sum(frame + kEthernet, kIpv4));
+    }
+    const uint8_t* const addresses = addresses_in(flow, frame);
+    made.l4_sum =
+        checksum_fold(checksum_add(flow.ipv6 ? checksum_pseudo_ipv6(addresses, protocol, length)
+                                             : checksum_pseudo_ipv4(addresses, protocol, length),
+                                   checksum_sum(l4, header)));
+    for (uint32_t at = 0; at < kPatternSpan; ++at)
+        made.data_sums.push_back(checksum_fold(checksum_sum(&kPattern[at], made.data_length)));
+    return made;
+}
+
 uint32_t FrameWriter::write(Side from, const Message& message, uint32_t number,
                             uint8_t* frame) const noexcept {
     const Flow& flow = message.flow;
-    const uint32_t above = kEthernet + (flow.ipv6 ? kIpv6 : kIpv4);
-    const uint32_t header = flow.tcp ? kTcp : kUdp;
-    const uint8_t protocol = flow.tcp ? ip_protocol::kTcp : ip_protocol::kUdp;
-    uint32_t data = 0;
-    if (message.kind == Kind::TcpData) data = tcp_data(flow.ipv6);
-    if (!flow.tcp && size_ > above + kUdp) data = size_ - above - kUdp;
+    const bool has_data = !flow.tcp || message.kind == Kind::TcpData;
+    const Template& base = template_of(from, flow, has_data);
+    std::memcpy(frame, base.headers.data(), base.headers.size());
+    std::memcpy(frame + base.data, &kPattern[number % kPatternSpan], base.data_length);
 
-    uint8_t* const l4 =
-        write_headers(from, flow, {.protocol = protocol, .payload = header + data}, number, frame);
+    // The template is that of tuple and number 0, so that what is written here is what is added.
     const bool client = from == Side::Outside;
-    store_be16(l4, client ? client_port(flow.tuple) : server_port_);
-    store_be16(l4 + 2, client ? server_port_ : client_port(flow.tuple));
+    const uint32_t address = flow.tuple & 0xffffff;
+    uint8_t* const ip = frame + kEthernet;
+    if (flow.ipv6) {
+        store_be32(ip, 0x60000000 | (number & 0xfffff));
+        store_be32(ip + (client ? 8 : 24) + 12, address);
+    } else {
+        store_be16(ip + 4, static_cast<uint16_t>(number));
+        store_be32(ip + (client ? 12 : 16), kClientNet | address);
+        store_be16(ip + 10, checksum_of(base.ip_sum + in_memory(address) +
+                                        in_memory(static_cast<uint16_t>(number))));
+    }
+    uint8_t* const l4 = frame + base.l4;
+    const uint16_t port = client_port(flow.tuple);
+    store_be16(l4 + (client ? 0 : 2), port);
+    uint64_t sum =
+        base.l4_sum + base.data_sums[number % kPatternSpan] + in_memory(address) + in_memory(port);
     if (flow.tcp) {
+        const uint8_t flags = flags_of(message.kind);
         store_be32(l4 + 4, message.sequence);
         store_be32(l4 + 8, message.ack);
-        l4[12] = 5 << 4;
-        l4[13] = flags_of(message.kind);
-        store_be16(l4 + 14, 0xffff);  // window
-        store_be32(l4 + 16, 0);
+        l4[13] = flags;
+        sum += uint64_t{in_memory(message.sequence)} + in_memory(message.ack) +
+               in_memory(uint16_t{flags});
+        store_be16(l4 + 16, checksum_of(sum));
     } else {
-        store_be16(l4 + 4, static_cast<uint16_t>(header + data));
-        store_be16(l4 + 6, 0);
+        const uint16_t checksum = checksum_of(sum);
+        store_be16(l4 + 6, checksum == 0 ? 0xffff : checksum);  // 0 means "none" (RFC 768)
     }
-    write_data(number, l4 + header, data);
-    write_checksum(flow, protocol, addresses_in(flow, frame), l4, header + data, flow.tcp ? 16 : 6);
-    return above + header + data;
+    return base.data + base.data_length;
 }
 
 std::array<uint32_t, 2> FrameWriter::write_fragments(const Message& message, uint32_t number,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace ravelin::load {
 
@@ -30,7 +31,7 @@ class FrameWriter {
     static constexpr uint32_t kLargest = 1514;
 
     /// Frames that carry data are `size` bytes long, or as many as their headers need.
-    FrameWriter(uint32_t size, uint16_t server_port) noexcept;
+    FrameWriter(uint32_t size, uint16_t server_port);
 
     /// Bytes of data in a TCP segment.
     [[nodiscard]] uint32_t tcp_data(bool ipv6) const noexcept;
@@ -50,8 +51,27 @@ class FrameWriter {
                               uint32_t number, uint8_t* frame) const noexcept;
 
   private:
+    /// Frames of one kind differ in their number, their tuple, TCP's numbers and flags, and which
+    /// part of the pattern their data is: all else is written and summed once. Sums that read back
+    /// what was just written, in words of another size, would take longer than all of the rest.
+    struct Template {
+        std::array<uint8_t, 80> headers{};  ///< a round size copies fast
+        uint32_t l4 = 0;                    ///< offset of UDP or TCP
+        uint32_t data = 0;                  ///< offset of the data, whose length follows
+        uint32_t data_length = 0;
+        uint64_t ip_sum = 0;              ///< of IPv4's header without the varying fields
+        uint64_t l4_sum = 0;              ///< likewise of UDP's or TCP's and the pseudo header
+        std::vector<uint16_t> data_sums;  ///< of the data, by where it begins in the pattern
+    };
+    [[nodiscard]] const Template& template_of(Side from, const Flow& flow,
+                                              bool has_data) const noexcept {
+        return templates_[index_of(from) * 8 + flow.ipv6 * 4U + flow.tcp * 2U + has_data];
+    }
+    [[nodiscard]] Template make_template(Side from, const Flow& flow, bool has_data) const;
+
     uint32_t size_;
     uint16_t server_port_;
+    std::array<Template, 16> templates_;
 };
 
 }  // namespace ravelin::load

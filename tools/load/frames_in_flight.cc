@@ -39,11 +39,13 @@ uint32_t FramesInFlight::reserve(uint32_t count) noexcept {
 
 void FramesInFlight::sent(uint32_t number, uint32_t length, const Message& message,
                           uint64_t now) noexcept {
-    at(number) = {.sent = now,
-                  .message = message,
-                  .number = number,
-                  .length = static_cast<uint16_t>(length),
-                  .in_flight = true};
+    // One by one: a whole record would be put together elsewhere first, and its copy wait for that.
+    Record& record = at(number);
+    record.sent = now;
+    record.message = message;
+    record.number = number;
+    record.length = static_cast<uint16_t>(length);
+    record.in_flight = true;
     ++count_;
 }
 

@@ -46,7 +46,7 @@ struct Counts {
 class Sender {
   public:
     virtual ~Sender() = default;
-    /// The bytes are the caller's and may change after the call.
+    /// The bytes stay as they are until the frame arrives or is lost.
     virtual void send(Side from, std::span<const uint8_t> frame) = 0;
 };
 

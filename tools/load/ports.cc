@@ -80,7 +80,7 @@ Ports::~Ports() {
     for (Port& port : ports_)
         port.stop();
     for (Waiting& waiting : waiting_)
-        rte_pktmbuf_free_bulk(waiting.buffers.data(), waiting.count);
+        rte_pktmbuf_free_bulk(waiting.refused.data(), waiting.refused_count);
 }
 
 Result<void> Ports::links() const {
@@ -93,15 +93,36 @@ Result<void> Ports::links() const {
     return {};
 }
 
+bool Ports::transmit(Side side, Waiting& waiting) noexcept {
+    auto* const begin = waiting.refused.data();
+    const uint16_t taken = rte_eth_tx_burst(ports_[index_of(side)].device(), 0, begin,
+                                            static_cast<uint16_t>(waiting.refused_count));
+    std::copy(begin + taken, begin + waiting.refused_count, begin);
+    waiting.refused_count -= taken;
+    return waiting.refused_count == 0;
+}
+
 void Ports::flush(Side side) noexcept {
     Waiting& waiting = waiting_[index_of(side)];
-    if (waiting.count == 0) return;
-    const uint16_t taken =
-        rte_eth_tx_burst(ports_[index_of(side)].device(), 0, waiting.buffers.data(),
-                         static_cast<uint16_t>(waiting.count));
-    std::copy(waiting.buffers.begin() + taken, waiting.buffers.begin() + waiting.count,
-              waiting.buffers.begin());
-    waiting.count -= taken;
+    if (waiting.refused_count != 0 && !transmit(side, waiting)) return;
+    uint32_t done = 0;
+    while (done < waiting.count) {
+        const uint32_t count = std::min(waiting.count - done, kBurst);
+        if (rte_pktmbuf_alloc_bulk(buffers_.pool(), waiting.refused.data(), count) != 0) break;
+        for (uint32_t i = 0; i < count; ++i) {
+            const std::span<const uint8_t> frame = waiting.frames[done + i];
+            rte_mbuf* const buffer = waiting.refused[i];
+            std::memcpy(rte_pktmbuf_mtod(buffer, uint8_t*), frame.data(), frame.size());
+            buffer->data_len = static_cast<uint16_t>(frame.size());
+            buffer->pkt_len = static_cast<uint32_t>(frame.size());
+        }
+        waiting.refused_count = count;
+        done += count;
+        if (!transmit(side, waiting)) break;
+    }
+    std::copy(waiting.frames.begin() + done, waiting.frames.begin() + waiting.count,
+              waiting.frames.begin());
+    waiting.count -= done;
 }
 
 std::span<const uint8_t> Ports::contiguous(const rte_mbuf* buffer) {

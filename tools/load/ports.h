@@ -30,14 +30,9 @@ class Ports final : public Sender {
     /// Whether somebody is at the other end of both.
     [[nodiscard]] Result<void> links() const;
 
-    /// Keeps a copy for flush().
     void send(Side from, std::span<const uint8_t> frame) override {
-        rte_mbuf* const buffer = rte_pktmbuf_alloc(buffers_.pool());
-        if (buffer == nullptr) return;  // will count as lost, which it is
-        std::memcpy(rte_pktmbuf_append(buffer, static_cast<uint16_t>(frame.size())), frame.data(),
-                    frame.size());
         Waiting& waiting = waiting_[index_of(from)];
-        waiting.buffers[waiting.count++] = buffer;
+        waiting.frames[waiting.count++] = frame;
     }
     /// Frames that may be sent before the next flush().
     [[nodiscard]] uint32_t room(Side side) const noexcept {
@@ -68,10 +63,16 @@ class Ports final : public Sender {
     /// An answer to each frame of a burst, what a call of Generator::speak() sends, in two
     /// fragments each, and what the device didn't take.
     static constexpr uint32_t kWaiting = 512;
+    /// Frames get their buffers when they leave: copying bytes that were written a moment ago
+    /// would wait for them.
     struct Waiting {
-        std::array<rte_mbuf*, kWaiting> buffers{};
+        std::array<std::span<const uint8_t>, kWaiting> frames{};
         uint32_t count = 0;
+        std::array<rte_mbuf*, kBurst> refused{};  ///< of an earlier burst; they go first
+        uint32_t refused_count = 0;
     };
+    /// Whether the device took all of them.
+    bool transmit(Side side, Waiting& waiting) noexcept;
 
     Ports(Eal eal, Buffers buffers, Port outside, Port inside, uint16_t receive_queues)
         : eal_{std::move(eal)},

@@ -60,6 +60,20 @@ TEST(FrameWriter, AllKindsAreGoodPackets) {
     }
 }
 
+TEST(FrameWriter, ChecksumsAreRightWhateverVaries) {
+    for (const uint32_t size : {60U, 61U, 1514U}) {
+        const FrameWriter writer{size, 5001};
+        for (uint32_t i = 0; i < 500; ++i) {
+            Message udp = message(Kind::UdpData, false, (i & 1) != 0, i * 2'654'435'761U);
+            EXPECT_EQ(parsed(write(writer, Side::Outside, udp, i * 77'777)).protocol, 17);
+            Message tcp = message(Kind::TcpData, true, (i & 1) != 0, i * 2'654'435'761U);
+            tcp.sequence = i * 1'234'567'891U;
+            tcp.ack = ~i * 987'654'321U;
+            EXPECT_EQ(parsed(write(writer, Side::Inside, tcp, ~i)).protocol, 6);
+        }
+    }
+}
+
 TEST(FrameWriter, SmallFramesAreAsLongAsTheirHeaders) {
     const FrameWriter writer{60, 5001};
     EXPECT_EQ(write(writer, Side::Outside, message(Kind::UdpData, false, false)).size(), 60U);
