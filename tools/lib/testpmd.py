@@ -24,10 +24,10 @@ def die_with_parent():
 
 
 class Testpmd:
-    """One interactive testpmd with one forwarding core."""
+    """One interactive testpmd with one forwarding core; `enter` is a command that runs it."""
 
-    def __init__(self, cpu, prefix, devices, options, memory):
-        argv = ["dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", "--no-pci", *memory,
+    def __init__(self, cpu, prefix, devices, options, memory, enter=()):
+        argv = [*enter, "dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", "--no-pci", *memory,
                 "--file-prefix", prefix]
         for device in devices:
             argv += ["--vdev", device]
