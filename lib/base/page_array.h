@@ -37,8 +37,14 @@ class PageArray {
     PageArray(const PageArray&) = delete;
     PageArray& operator=(const PageArray&) = delete;
 
-    T& operator[](size_t i) noexcept { return elements_[i]; }
-    const T& operator[](size_t i) const noexcept { return elements_[i]; }
+    T& operator[](size_t i) noexcept {
+        DCHECK(i < count_);
+        return elements_[i];
+    }
+    const T& operator[](size_t i) const noexcept {
+        DCHECK(i < count_);
+        return elements_[i];
+    }
     [[nodiscard]] size_t size() const noexcept { return count_; }
     [[nodiscard]] size_t bytes() const noexcept { return count_ * sizeof(T); }
 

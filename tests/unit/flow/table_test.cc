@@ -146,6 +146,39 @@ TEST(FlowTable, a_bucket_that_more_than_255_keys_passed_by_loses_none_of_them) {
     EXPECT_EQ(find(3), 3U);
 }
 
+TEST(FlowTable, a_bucket_that_nothing_passes_by_any_more_ends_the_look_up) {
+    FlowTable table{10'000};
+    constexpr uint32_t kHash = 0x12345678;
+    for (uint32_t index = 0; index < 9; ++index)
+        ASSERT_TRUE(table.insert(kHash, index));
+    // Another hash with the same signature, whose first bucket is the one that the ninth went to.
+    uint32_t neighbour = 0;
+    for (uint32_t high = 0; high < 1U << 16 && neighbour == 0; ++high) {
+        const uint32_t hash = high << 16 | (kHash & 0xffff);
+        if (table.candidate(hash) == 8) neighbour = hash;
+    }
+    ASSERT_NE(neighbour, 0U);
+    ASSERT_TRUE(table.insert(neighbour, 9));
+    const auto asked = [&] {
+        uint32_t count = 0;
+        EXPECT_EQ(table.find(kHash, [&](uint32_t) { return ++count == 0; }), FlowTable::kNone);
+        return count;
+    };
+    EXPECT_EQ(asked(), 10U);
+    ASSERT_TRUE(table.insert(kHash, 10));
+    EXPECT_EQ(asked(), 11U);
+    table.erase(kHash, 8);
+    EXPECT_EQ(asked(), 10U) << "one still passes it by";
+    table.erase(kHash, 10);
+    EXPECT_EQ(asked(), 8U) << "none does";
+}
+
+TEST(FlowTable, has_six_keys_in_a_bucket_when_it_is_full_and_64_buckets_at_least) {
+    constexpr size_t kBucket = 64;
+    EXPECT_EQ(FlowTable{1}.memory_bytes(), 64 * kBucket);
+    EXPECT_EQ(FlowTable{6'000}.memory_bytes(), 1'001 * kBucket);
+}
+
 TEST(FlowTableDeath, erasing_what_is_not_there_ends_the_program) {
     FlowTable table{100};
     ASSERT_TRUE(table.insert(42, 7));
@@ -157,6 +190,10 @@ TEST(FlowTable, the_candidate_is_the_first_fitting_index_of_the_first_bucket) {
     EXPECT_EQ(table.candidate(42), FlowTable::kNone);
     ASSERT_TRUE(table.insert(42, 7));
     EXPECT_EQ(table.candidate(42), 7U);
+    for (uint32_t other = 1; other < 8; ++other)
+        ASSERT_TRUE(table.insert(42 + other, 7 + other));
+    for (uint32_t other = 0; other < 8; ++other)
+        EXPECT_EQ(table.candidate(42 + other), 7 + other) << "in place " << other;
 }
 
 TEST(FlowTable, a_candidate_that_its_bucket_had_no_room_for_stands_in_the_next_one) {

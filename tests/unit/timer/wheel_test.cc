@@ -102,6 +102,30 @@ TEST(Wheel, a_small_budget_steps_over_few_empty_slots_at_a_time) {
     EXPECT_EQ(bench.advance_fully(Tick{60'000}).size(), 1U);
 }
 
+TEST(Wheel, steps_over_a_level_that_is_empty_again_as_a_whole) {
+    constexpr uint32_t kDay = 24 * 3600 * 100;
+    // One deadline on each level, taken out or fired: nothing of it may slow down what comes.
+    for (const uint32_t deadline : {10U, 1'000U, 100'000U, 20'000'000U}) {
+        Bench bench{2, Tick{0}};
+        bench.arm(0, Tick{deadline});
+        bench.arm(1, Tick{deadline});
+        bench.wheel.disarm(0);
+        bench.wheel.disarm(1);
+        bench.advance(Tick{kDay}, 1);
+        EXPECT_EQ(bench.wheel.lag(Tick{kDay}), 0U) << deadline;
+        bench.arm(0, Tick{kDay + deadline});
+        EXPECT_EQ(bench.advance_fully(Tick{kDay + deadline}).size(), 1U);
+        bench.advance(Tick{3 * kDay}, 1);
+        EXPECT_EQ(bench.wheel.lag(Tick{3 * kDay}), 0U) << deadline;
+    }
+}
+
+TEST(Wheel, has_a_chunk_for_fourteen_and_one_for_each_slot) {
+    // Four bytes of place for each index, 64 for each chunk.
+    EXPECT_EQ((Wheel{1, Tick{0}}.memory_bytes()), 4 + (4 * 256 + 1) * 64);
+    EXPECT_EQ((Wheel{1'400, Tick{0}}.memory_bytes()), 1'400 * 4 + (100 + 4 * 256 + 1) * 64);
+}
+
 TEST(Wheel, asks_for_memory_before_it_asks_for_the_deadline) {
     // More than a chunk in each of two slots, one of which is short of full chunks.
     Bench bench{1'000, Tick{0}};
