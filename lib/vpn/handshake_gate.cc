@@ -57,11 +57,13 @@ HandshakeGate::HandshakeGate(const HashSecret& secret, uint32_t sources, GateCou
       sessions_{sessions},
       started_{start},
       sources_{sources / kWays * kWays},
-      known_{sources / kWays * kWays} {}
+      known_{sources / kWays * kWays},
+      refused_{sources / kWays * kWays} {}
 
-uint64_t HandshakeGate::tag_of(const Address& address) const noexcept {
+uint64_t HandshakeGate::tag_of(const Address& address, uint16_t port) const noexcept {
     const uint64_t tag =
-        hash_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(address.bytes.data())));
+        hash_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(address.bytes.data())),
+              _mm_set_epi64x(0, port));
     return tag != 0 ? tag : 1;
 }
 
@@ -78,27 +80,28 @@ HandshakeGate::Source& HandshakeGate::source_of(const Address& address, Instant 
     return *oldest;
 }
 
-bool HandshakeGate::is_known(const Address& address) const noexcept {
-    const uint64_t tag = tag_of(address);
-    const size_t bucket = bucket_of(tag, known_.size(), kWays);
+const HandshakeGate::Mark* HandshakeGate::find(const Marks& marks, uint64_t tag) noexcept {
+    const size_t bucket = bucket_of(tag, marks.size(), kWays);
     for (size_t way = bucket; way < bucket + kWays; ++way)
-        if (known_[way].tag == tag) return true;
-    return false;
+        if (marks[way].tag == tag) return &marks[way];
+    return nullptr;
+}
+
+void HandshakeGate::set(Marks& marks, uint64_t tag, Instant now) noexcept {
+    const size_t bucket = bucket_of(tag, marks.size(), kWays);
+    Mark* place = &marks[bucket];
+    for (size_t way = bucket; way < bucket + kWays; ++way) {
+        if (marks[way].tag == tag) {
+            place = &marks[way];
+            break;
+        }
+        if (marks[way].at < place->at) place = &marks[way];
+    }
+    *place = {.tag = tag, .at = now};
 }
 
 void HandshakeGate::completed(const Address& source, Instant now) noexcept {
-    if (known_.size() == 0) return;
-    const uint64_t tag = tag_of(source);
-    const size_t bucket = bucket_of(tag, known_.size(), kWays);
-    Known* place = &known_[bucket];
-    for (size_t way = bucket; way < bucket + kWays; ++way) {
-        if (known_[way].tag == tag) {
-            place = &known_[way];
-            break;
-        }
-        if (known_[way].seen < place->seen) place = &known_[way];
-    }
-    *place = {.tag = tag, .seen = now};
+    if (known_.size() != 0) set(known_, tag_of(source), now);
 }
 
 DropReason HandshakeGate::refuse(const VpnService& service, DropReason reason) noexcept {
@@ -115,18 +118,19 @@ DropReason HandshakeGate::spend(const VpnService& service, const Attempt& attemp
     source.seen = now;
     if (!source.budget.take(service.handshakes_per_source, now))
         return refuse(service, DropReason::VpnSourceLimit);
-    const Duration since = now - source.refused;
-    const bool again = source.refused != Instant{} && since >= kSoonest && since <= kLatest;
-    const size_t own = is_known(attempt.address[0]) ? kKnown : again ? kAgain : kFirstTime;
+    const uint64_t attempt_tag = tag_of(attempt.address[0], attempt.port[0]);
+    const Mark* before = find(refused_, attempt_tag);
+    const Duration since = before == nullptr ? kLatest + 1s : now - before->at;
+    const bool again = since >= kSoonest && since <= kLatest;
+    const bool known = find(known_, tag_of(attempt.address[0])) != nullptr;
     auto& parts = parts_[attempt.service];
-    for (size_t part = own + 1; part-- > 0;) {
+    for (size_t part = (known ? kKnown : again ? kAgain : kFirstTime) + 1; part-- > 0;) {
         if (!parts[part].take(share(service, part, workers), now)) continue;
-        source.refused = Instant{};
         source.admitted = now;
         counters_.forwarded[static_cast<size_t>(service.protocol)].add();
         return DropReason::None;
     }
-    if (source.refused == Instant{} || since > kLatest) source.refused = now;
+    if (since > kLatest) set(refused_, attempt_tag, now);
     return refuse(service, DropReason::VpnServiceLimit);
 }
 

@@ -65,7 +65,9 @@ class HandshakeGate {
     /// This address has completed a handshake.
     void completed(const Address& source, Instant now) noexcept;
 
-    [[nodiscard]] size_t memory_bytes() const noexcept { return sources_.bytes() + known_.bytes(); }
+    [[nodiscard]] size_t memory_bytes() const noexcept {
+        return sources_.bytes() + known_.bytes() + refused_.bytes();
+    }
 
   private:
     static constexpr size_t kWays = 4;
@@ -74,28 +76,33 @@ class HandshakeGate {
     struct Source {
         uint64_t tag = 0;
         Instant seen{};
-        Instant refused{};   ///< when a handshake found no budget; Instant{}: never
         Instant admitted{};  ///< when one did; Instant{}: never
         Budget budget{};
     };
-    struct Known {
+    /// What happened to an address, or to an address and port.
+    struct Mark {
         uint64_t tag = 0;
-        Instant seen{};
+        Instant at{};
     };
+    using Marks = PageArray<Mark>;
 
     DropReason spend(const VpnService& service, const Attempt& attempt, uint32_t workers,
                      Instant now) noexcept;
     DropReason refuse(const VpnService& service, DropReason reason) noexcept;
-    [[nodiscard]] uint64_t tag_of(const Address& address) const noexcept;
+    /// `port` 0: whatever the port.
+    [[nodiscard]] uint64_t tag_of(const Address& address, uint16_t port = 0) const noexcept;
     Source& source_of(const Address& address, Instant now) noexcept;
-    [[nodiscard]] bool is_known(const Address& address) const noexcept;
+    [[nodiscard]] static const Mark* find(const Marks& marks, uint64_t tag) noexcept;
+    /// Sets a mark; the oldest one of its bucket gives way.
+    static void set(Marks& marks, uint64_t tag, Instant now) noexcept;
 
     KeyedHash hash_;
     GateCounters& counters_;
     const SessionDirectory* sessions_;
     Instant started_;
     PageArray<Source> sources_;
-    PageArray<Known> known_;
+    Marks known_;    ///< addresses that have completed a handshake
+    Marks refused_;  ///< addresses and ports whose handshake has found no budget
     std::array<std::array<Budget, kParts>, VpnService::kMost> parts_{};
 };
 

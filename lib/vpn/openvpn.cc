@@ -126,7 +126,8 @@ void learn_data(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 
 /// After a start of ours: data both ways whose key and peer id stay, and whose counters rise.
 Seeing observe_midstream(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
-    constexpr uint32_t kEnough = 8;    // each way, a keepalive among them, which no data can be
+    constexpr uint32_t kEnough = 8;  // each way, a keepalive among them, which no data can be
+    constexpr uint32_t kEnoughExpected = 4;
     constexpr uint32_t kPlenty = 128;  // in sum, when a busy tunnel has no time for keepalives
     constexpr uint32_t kLargestStep = 1U << 16;
     const auto side = static_cast<size_t>(seen.from);
@@ -163,8 +164,9 @@ Seeing observe_midstream(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noe
     const uint32_t smallest = std::min(tunnel.smallest_data[0], tunnel.smallest_data[1]);
     const bool keepalive = smallest < kSmallestIpV2;
     const uint32_t sum = (counts & 0xffff) + (counts >> 16);
-    if ((counts & 0xffff) < kEnough || counts >> 16 < kEnough || !(keepalive || sum >= kPlenty))
-        return Seeing::Fits;
+    const bool proven = keepalive || tunnel.expected || sum >= kPlenty;
+    const uint32_t enough = tunnel.expected ? kEnoughExpected : kEnough;
+    if ((counts & 0xffff) < enough || counts >> 16 < enough || !proven) return Seeing::Fits;
     tunnel.wrap = ControlWrap::Unknown;
     tunnel.has_counter = true;
     tunnel.key_id = key_id_of(bytes[0]);

@@ -68,6 +68,7 @@ struct alignas(64) Tunnel {
     std::array<bool, 2> silent{};  ///< its silence has been told
     bool client_inside = false;
     bool picked_up = false;
+    bool expected = false;  ///< picked up, and a worker has seen the session lately
     /// What the protocol's observer alone understands.
     std::array<uint32_t, 6> scratch{};
 

@@ -186,8 +186,10 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     if (slot == kNone) return kNoTunnel;
     found.generation = static_cast<uint16_t>(slots_[slot].generation + 1);
     if (found.generation == 0) found.generation = 1;
-    if (found.picked_up && found.client_direction == Direction::Original)
+    if (found.picked_up && found.client_direction == Direction::Original) {
         found.provisional = may_continue(found);
+        found.expected = sessions_ != nullptr && sessions_->knows(found, now);
+    }
     slots_[slot] = found;
     link_candidate(slot);
     if (!found.picked_up)

@@ -29,10 +29,10 @@ def udp_frame(source, sport, destination, dport, payload):
 
 
 def forged(count, destination, dport, payload, seed=1):
-    """`count` frames from as many addresses; payload(random) makes what each one carries."""
+    """`count` frames from about as many addresses; payload(random) makes what each one carries."""
     chance = random.Random(seed)
     network = int(ipaddress.IPv4Address("203.0.0.0"))
-    return [udp_frame(network + chance.randrange(1 << 16), chance.randrange(1024, 65535),
+    return [udp_frame(network + chance.randrange(1 << 24), chance.randrange(1024, 65535),
                       destination, dport, payload(chance)) for _ in range(count)]
 
 

@@ -78,7 +78,7 @@ def forged_resets_keep_no_client_out(wire):
     ravelin = wire.start_ravelin(_service(
         wire, "vpn: openvpn, ports: 1194, handshakes_per_second: 8", OUTSIDE_RULES))
     vpn = traffic.OpenVpn(wire)
-    with Flood(wire, forged(8192, SERVER4, traffic.OPENVPN_PORT, _forged_reset), 1000) as flood:
+    with Flood(wire, forged(40000, SERVER4, traffic.OPENVPN_PORT, _forged_reset), 1000) as flood:
         time.sleep(2)
         begun = time.monotonic()
         vpn.connect()
