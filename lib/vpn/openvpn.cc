@@ -18,7 +18,6 @@ enum Scratch : size_t {
     kExitAt,      ///< tick of an exit notice that could be something else; 0: none
     kNextHigh,    ///< session id of a client that begins anew on the same ports
     kNextLow,
-    kClientData,  ///< data packets in mid-stream: client's in the lower half, server's in the upper
 };
 constexpr uint32_t kHmacLength = 0xff;
 constexpr uint32_t kServerReset = 0x100;   ///< HARD_RESET_SERVER was seen
@@ -136,6 +135,7 @@ Seeing observe_midstream(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noe
     if (seen.from == Side::Client) {
         if (const auto layout = layout_of_reset(seen.payload)) {
             tunnel.picked_up = false;
+            tunnel.data_packets = {};
             take_reset(tunnel, seen, *layout);
             tunnel.started = tunnel.changed = seen.now;
             desk.tell(tunnel, TunnelEventKind::Started, seen.from, seen.now, tunnel.session[0]);
@@ -145,10 +145,8 @@ Seeing observe_midstream(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noe
     if (opcode_of(bytes[0]) != Opcode::DataV2 || seen.payload.size() < kSmallestData)
         return Seeing::Reject;
     const uint32_t peer_id = load_be32(bytes) & 0xffffff;
-    uint32_t& counts = tunnel.scratch[kClientData];
-    const auto shift = static_cast<uint32_t>(side * 16);
-    const uint32_t count = counts >> shift & 0xffff;
-    if (count != 0) {
+    auto& counts = tunnel.data_packets;
+    if (counts[side] != 0) {
         const uint32_t before = __builtin_bswap32(tunnel.counter[side]);
         const uint32_t step = load_be32(bytes + 4) - before;
         if (bytes[0] != tunnel.data_byte[side] || peer_id != tunnel.peer_id[side] || step == 0 ||
@@ -158,21 +156,20 @@ Seeing observe_midstream(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noe
     tunnel.data_byte[side] = bytes[0];
     tunnel.peer_id[side] = peer_id;
     std::memcpy(&tunnel.counter[side], bytes + 4, sizeof tunnel.counter[side]);
-    ++tunnel.data_packets[side];
-    counts += 1U << shift;
+    ++counts[side];
     note_data(tunnel, seen);
     const uint32_t smallest = std::min(tunnel.smallest_data[0], tunnel.smallest_data[1]);
     const bool keepalive = smallest < kSmallestIpV2;
-    const uint32_t sum = (counts & 0xffff) + (counts >> 16);
-    const bool proven = keepalive || tunnel.expected || sum >= kPlenty;
+    const bool proven = keepalive || tunnel.expected || counts[0] + counts[1] >= kPlenty;
     const uint32_t enough = tunnel.expected ? kEnoughExpected : kEnough;
-    if ((counts & 0xffff) < enough || counts >> 16 < enough || !proven) return Seeing::Fits;
+    if (std::min(counts[0], counts[1]) < enough || !proven) return Seeing::Fits;
     tunnel.wrap = ControlWrap::Unknown;
     tunnel.has_counter = true;
     tunnel.key_id = key_id_of(bytes[0]);
     tunnel.stage = TunnelStage::Established;
     tunnel.established = seen.now;
     desk.tell(tunnel, TunnelEventKind::PickedUp, seen.from, seen.now, peer_id);
+    --counts[side];  // which learn_data() counts
     learn_data(tunnel, seen, desk);
     return Seeing::Fits;
 }
@@ -326,7 +323,9 @@ bool begins(const Seen& first, Tunnel& tunnel) noexcept {
     tunnel.has_counter = true;
     tunnel.data_byte[0] = bytes[0];
     tunnel.peer_id[0] = load_be32(bytes) & 0xffffff;
+    tunnel.data_packets[0] = 1;
     std::memcpy(tunnel.counter.data(), bytes + 4, sizeof(uint32_t));
+    note_data(tunnel, first);
     return true;
 }
 
