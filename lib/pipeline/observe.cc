@@ -110,7 +110,9 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
                             shard.topology.worker_count, runtime.tunnels.pickup, now);
 }
 
-void observe(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+// Apart from the loop that calls it, whose registers all packets need.
+[[gnu::noinline]] void observe(Packet& packet, Shard& shard, const Runtime& runtime,
+                               Instant now) noexcept {
     if (packet.is_icmp_error) {
         shard.tunnels.icmp_error(packet.tunnel, packet.direction, packet.headers.icmp_type,
                                  packet.headers.icmp_code, path_mtu(packet), now);

@@ -91,9 +91,10 @@ class Outbox {
         forwarded.bytes.add(packet.frame.length);
     }
 
-    /// The answer leaves in the buffer that the packet came in.
+    /// The answer leaves in the buffer that the packet came in. Apart, because it would cost every
+    /// packet registers.
     template <PacketIo Io>
-    void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
+    [[gnu::noinline]] void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
         if constexpr (requires { io.rewrite(packet.frame, std::span<const uint8_t>{}); }) {
             // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled here
             std::array<uint8_t, kLongestRejection> answer;
