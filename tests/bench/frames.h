@@ -40,6 +40,7 @@ inline constexpr uint32_t kServerIsn = 9'000'000;
 /// IPv4: 60 bytes of frame, 64 with the check sum that only a wire sees.
 inline constexpr uint32_t kTcpData = 6;
 inline constexpr uint32_t kUdpData = 18;
+inline constexpr uint32_t kEspData = 24;  ///< the shortest there is, in a frame of 66 bytes
 
 namespace detail {
 
@@ -104,7 +105,9 @@ inline void write_l4_checksum(const uint8_t* frame, const Place& place, uint8_t*
 inline uint32_t write_frame(uint8_t* frame, const Place& place, const Numbers& numbers) noexcept {
     const bool tcp = is_tcp(place.kind);
     const bool bare = (numbers.flags & (tcp_flag::kSyn | tcp_flag::kPsh)) != tcp_flag::kPsh;
-    const uint32_t data = tcp ? (bare ? 0 : kTcpData) : kUdpData;
+    const uint32_t data = tcp                                ? (bare ? 0 : kTcpData)
+                          : place.kind == Kind::EspInUdpIpv4 ? kEspData
+                                                             : kUdpData;
     const uint32_t upper = (tcp ? 20 : 8) + data;
     const uint8_t protocol = tcp ? ip_protocol::kTcp : ip_protocol::kUdp;
     uint8_t* const l4 = write_ip(frame, place, protocol, upper);
