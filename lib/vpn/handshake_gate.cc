@@ -24,6 +24,18 @@ size_t bucket_of(uint64_t tag, size_t entries, size_t ways) noexcept {
     return static_cast<size_t>((tag >> 32) * (entries / ways) >> 32) * ways;
 }
 
+/// The entry of this tag, or the oldest one of its bucket, which gives way.
+template <class Entry>
+Entry& place_of(PageArray<Entry>& entries, uint64_t tag, size_t ways) noexcept {
+    const size_t bucket = bucket_of(tag, entries.size(), ways);
+    Entry* oldest = &entries[bucket];
+    for (size_t way = bucket; way < bucket + ways; ++way) {
+        if (entries[way].tag == tag) return entries[way];
+        if (entries[way].at < oldest->at) oldest = &entries[way];
+    }
+    return *oldest;
+}
+
 /// The part's share of the budget. Rounded up: nobody is shut out.
 uint32_t share(const VpnService& service, size_t part, uint32_t workers) noexcept {
     const uint64_t reserved = uint64_t{service.handshakes_per_second} * service.reserved_percent;
@@ -69,15 +81,9 @@ uint64_t HandshakeGate::tag_of(const Address& address, uint16_t port) const noex
 
 HandshakeGate::Source& HandshakeGate::source_of(const Address& address, Instant now) noexcept {
     const uint64_t tag = tag_of(address);
-    const size_t bucket = bucket_of(tag, sources_.size(), kWays);
-    Source* oldest = &sources_[bucket];
-    for (size_t way = bucket; way < bucket + kWays; ++way) {
-        Source& source = sources_[way];
-        if (source.tag == tag) return source;
-        if (source.seen < oldest->seen) oldest = &source;
-    }
-    *oldest = {.tag = tag, .seen = now};
-    return *oldest;
+    Source& source = place_of(sources_, tag, kWays);
+    if (source.tag != tag) source = {.tag = tag, .at = now};
+    return source;
 }
 
 const HandshakeGate::Mark* HandshakeGate::find(const Marks& marks, uint64_t tag) noexcept {
@@ -88,16 +94,7 @@ const HandshakeGate::Mark* HandshakeGate::find(const Marks& marks, uint64_t tag)
 }
 
 void HandshakeGate::set(Marks& marks, uint64_t tag, Instant now) noexcept {
-    const size_t bucket = bucket_of(tag, marks.size(), kWays);
-    Mark* place = &marks[bucket];
-    for (size_t way = bucket; way < bucket + kWays; ++way) {
-        if (marks[way].tag == tag) {
-            place = &marks[way];
-            break;
-        }
-        if (marks[way].at < place->at) place = &marks[way];
-    }
-    *place = {.tag = tag, .at = now};
+    place_of(marks, tag, kWays) = {.tag = tag, .at = now};
 }
 
 void HandshakeGate::completed(const Address& source, Instant now) noexcept {
@@ -115,7 +112,7 @@ DropReason HandshakeGate::refuse(const VpnService& service, DropReason reason) n
 DropReason HandshakeGate::spend(const VpnService& service, const Attempt& attempt, uint32_t workers,
                                 Instant now) noexcept {
     Source& source = source_of(attempt.address[0], now);
-    source.seen = now;
+    source.at = now;
     if (!source.budget.take(service.handshakes_per_source, now))
         return refuse(service, DropReason::VpnSourceLimit);
     const uint64_t attempt_tag = tag_of(attempt.address[0], attempt.port[0]);

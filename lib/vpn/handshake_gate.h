@@ -75,7 +75,7 @@ class HandshakeGate {
 
     struct Source {
         uint64_t tag = 0;
-        Instant seen{};
+        Instant at{};        ///< when it was last heard
         Instant admitted{};  ///< when one did; Instant{}: never
         Budget budget{};
     };

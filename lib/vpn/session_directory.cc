@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vpn/session_directory.h"
 
+#include "vpn/continuity.h"
+
 namespace ravelin {
 
 namespace {
@@ -12,12 +14,7 @@ uint32_t seconds(Instant now) noexcept {
 }  // namespace
 
 SessionDirectory::Place SessionDirectory::place_of(const Tunnel& tunnel) const noexcept {
-    constexpr auto kServer = static_cast<size_t>(Side::Server);
-    const auto rest = static_cast<uint64_t>(tunnel.protocol) << 48 |
-                      static_cast<uint64_t>(tunnel.port[kServer]) << 32 | tunnel.peer_id[0];
-    const __m128i address =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(tunnel.address[kServer].bytes.data()));
-    const uint64_t hash = hash_(address, _mm_set_epi64x(0, static_cast<int64_t>(rest)));
+    const uint64_t hash = session_hash(hash_, tunnel);
     const size_t buckets = words_.size() / kWays;
     const auto tag = static_cast<uint32_t>(hash) >> 8;
     return {static_cast<size_t>((hash >> 32) * buckets >> 32) * kWays, tag != 0 ? tag : 1};
@@ -44,8 +41,10 @@ bool SessionDirectory::knows(const Tunnel& candidate, Instant now) const noexcep
     const Place place = place_of(candidate);
     for (size_t way = place.bucket; way < place.bucket + kWays; ++way) {
         const uint64_t word = words_[way].load(std::memory_order_relaxed);
-        if (word >> 40 == place.tag)
-            return seconds(now) - static_cast<uint32_t>(word) <= kLifetime / 1s;
+        if (word >> 40 != place.tag) continue;
+        // A worker's time is behind that of the others by its pauses.
+        const auto age = static_cast<int32_t>(seconds(now) - static_cast<uint32_t>(word));
+        return age <= kLifetime / 1s;
     }
     return false;
 }

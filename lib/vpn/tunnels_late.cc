@@ -2,11 +2,20 @@
 // Packets that come after a tunnel's connection has ended.
 #include "base/byteorder.h"
 #include "vpn/continuity.h"
+#include "vpn/openvpn_wire.h"
 #include "vpn/tunnels.h"
 
 #include <cstring>
 
 namespace ravelin {
+
+namespace {
+
+bool is_openvpn_data_v2(uint8_t first) noexcept {
+    return openvpn::opcode_of(first) == openvpn::Opcode::DataV2;
+}
+
+}  // namespace
 
 bool TunnelTable::shows_session(const Tunnel& tunnel, Side from,
                                 std::span<const uint8_t> bytes) noexcept {
@@ -14,7 +23,7 @@ bool TunnelTable::shows_session(const Tunnel& tunnel, Side from,
     if (bytes.size() < 16) return false;
     switch (tunnel.protocol) {
         case VpnProtocol::OpenVpn:
-            if ((bytes[0] & 0xf8) == 0x48)
+            if (is_openvpn_data_v2(bytes[0]))
                 return (load_be32(bytes.data()) & 0xffffff) == tunnel.peer_id[side];
             return load_be64(bytes.data() + 1) == tunnel.session[side];
         case VpnProtocol::WireGuard:
@@ -50,8 +59,12 @@ bool TunnelTable::resumes(uint32_t handle, const Packet& packet, Instant now) no
     if (packet.fragmented || !shows_session(*tunnel, from, packet.payload)) return false;
     const auto side = static_cast<size_t>(from);
     if (packet.payload.size() < tunnel->counter_at + sizeof(uint32_t)) return false;
-    const bool control = packet.payload[0] != tunnel->data_byte[side];
-    if (!control) {
+    // A session id is 64 random bits; whatever carries less has to count on. Under another key the
+    // counter begins again, and shows nothing.
+    const bool shows_session_id =
+        tunnel->protocol == VpnProtocol::OpenVpn && !is_openvpn_data_v2(packet.payload[0]);
+    if (!shows_session_id) {
+        if (packet.payload[0] != tunnel->data_byte[side]) return false;
         uint32_t counter = 0;
         std::memcpy(&counter, packet.payload.data() + tunnel->counter_at, sizeof counter);
         if (!tunnel->has_counter || !goes_on(*tunnel, side, counter)) return false;

@@ -33,12 +33,7 @@ Duration answer_patience(const Tunnel& tunnel, size_t side) noexcept {
 // ---------------------------------------------------------------------------------------- roaming
 
 size_t TunnelTable::roaming_bucket(const Tunnel& tunnel) const noexcept {
-    constexpr auto kServer = static_cast<size_t>(Side::Server);
-    const auto rest = static_cast<uint64_t>(tunnel.protocol) << 48 |
-                      static_cast<uint64_t>(tunnel.port[kServer]) << 32 | tunnel.peer_id[0];
-    const __m128i address =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(tunnel.address[kServer].bytes.data()));
-    const uint64_t hash = hash_(address, _mm_set_epi64x(0, static_cast<int64_t>(rest)));
+    const uint64_t hash = session_hash(hash_, tunnel);
     const size_t buckets = std::max<size_t>(roaming_.size() / kWays, 1);
     return static_cast<size_t>((hash >> 32) * buckets >> 32) * kWays;
 }

@@ -288,6 +288,7 @@ TEST(StaleResurrect, only_by_a_packet_that_shows_that_it_is_the_tunnels) {
         {"the counter stands still", openvpn_packet::data(0, 3, 1, 100)},
         {"the counter goes back", openvpn_packet::data(0, 3, 0, 100)},
         {"the counter jumps", openvpn_packet::data(0, 3, 2 + (1U << 20), 100)},
+        {"another key, under which the counter shows nothing", openvpn_packet::data(1, 3, 2, 100)},
         {"too short", openvpn_packet::data(0, 3, 2, 15)},
         {"another session", openvpn_packet::plain(4, 0, kClientSession, 0, 0, 5, 100)},
         {"junk", Bytes(100, 0x41)},

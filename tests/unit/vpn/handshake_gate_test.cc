@@ -145,6 +145,8 @@ TEST(HandshakeGate, a_session_that_a_server_has_confirmed_may_go_on_from_anywher
     EXPECT_EQ(gate.admit(source(1), data(3)), DropReason::None);
     gate.now += 1s;
     EXPECT_EQ(gate.admit(source(1), data(3)), DropReason::VpnNotHandshake) << "too long ago";
+    gate.sessions.note(tunnel, 0, gate.now + 5s);
+    EXPECT_EQ(gate.admit(source(1), data(3)), DropReason::None) << "by a worker that never paused";
 }
 
 TEST(HandshakeGate, after_a_start_sessions_are_picked_up) {
