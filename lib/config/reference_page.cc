@@ -146,7 +146,8 @@ std::string names(std::span<const NamedNumber> table) {
     for (const NamedNumber& entry : table) {
         if (entry.name == last) continue;
         last = entry.name;
-        text += (text.empty() ? "" : ", ") + code(std::string{last});
+        if (!text.empty()) text += ", ";
+        text += code(std::string{last});
     }
     return text;
 }

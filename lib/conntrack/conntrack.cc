@@ -22,10 +22,6 @@ ReplyLabel reply_label(const Connection& connection) noexcept {
     return connection.has(flag::kSeenReply) ? ReplyLabel::Replied : ReplyLabel::Unreplied;
 }
 
-void decrement(Counter& gauge) noexcept {
-    gauge.set(gauge.value() - 1);
-}
-
 /// Whether an error about a packet of this direction leaves nothing to wait for.
 bool ends_by_error(Connection& connection, Direction quoted) noexcept {
     if (is_one_way(connection.key)) return false;
@@ -105,7 +101,7 @@ void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexce
     const uint8_t protocol = connection.key.protocol;
     if (is_closing(protocol, state) && !is_closing(protocol, connection.state))
         connection.closed_by = closer(by);
-    decrement(gauge(connection));
+    gauge(connection).subtract();
     connection.state = state;
     gauge(connection).add();
 }
@@ -216,7 +212,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
                                            bool newly_assured, Instant now) noexcept {
     Connection& connection = connections_[index];
     if (first_reply || newly_assured) {
-        decrement(gauge(connection));
+        gauge(connection).subtract();
         if (first_reply) connection.flags |= flag::kSeenReply;
         if (newly_assured) connection.flags |= flag::kAssured;
         gauge(connection).add();
@@ -279,7 +275,7 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
     emit(EventKind::Destroy, index, reason, now);
     Connection& connection = connections_[index];
     bury(connection, reason, Tick::at(now));
-    decrement(gauge(connection));
+    gauge(connection).subtract();
     table_.erase(connection.hash, index);
     wheel_.disarm(index);
     connection.flags = 0;

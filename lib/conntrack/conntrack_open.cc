@@ -144,7 +144,7 @@ Opened Conntrack::reopen(const Headers& headers, const FlowId& id, const uint8_t
         std::swap(connection.packets[0], connection.packets[1]);
         std::swap(connection.bytes[0], connection.bytes[1]);
     }
-    gauge(connection).set(gauge(connection).value() - 1);
+    gauge(connection).subtract();
     connection.flags |= late.tombstone->flags & (flag::kSeenReply | flag::kAssured);
     gauge(connection).add();
     forget(*late.tombstone);

@@ -34,7 +34,7 @@ void Conntrack::prolong(uint32_t index, Duration timeout, Instant now) noexcept 
 void Conntrack::assure(uint32_t index, Instant now) noexcept {
     Connection& connection = connections_[index];
     if (connection.has(flag::kAssured)) return;
-    gauge(connection).set(gauge(connection).value() - 1);
+    gauge(connection).subtract();
     connection.flags |= flag::kAssured;
     gauge(connection).add();
     emit(EventKind::Update, index, EndReason::None, now);

@@ -105,10 +105,8 @@ void register_handshakes(Registry& registry, const Appliance& appliance, const C
         {"ravelin_vpn_handshakes_total",
          MetricType::Counter,
          "VPN handshake initiations seen towards the concentrator by result (forwarded; limited "
-         "and "
-         "malformed: refused by the shield of a declared service, over its budget, or because it "
-         "is "
-         "no handshake or was made for another server).",
+         "and malformed: refused by the shield of a declared service, over its budget, or because "
+         "it is no handshake or was made for another server).",
          {"vpn", "result"}},
         Registry::Collect{[&appliance, &counts] {
             Samples samples;

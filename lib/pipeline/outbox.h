@@ -96,8 +96,7 @@ class Outbox {
     template <PacketIo Io>
     [[gnu::noinline]] void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
         if constexpr (requires { io.rewrite(packet.frame, std::span<const uint8_t>{}); }) {
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled here
-            std::array<uint8_t, kLongestRejection> answer;
+            std::array<uint8_t, kLongestRejection> answer{};
             const uint32_t length = build_rejection(packet, answer);
             if (io.rewrite(packet.frame, {answer.data(), length})) {
                 counters.rejected.add();

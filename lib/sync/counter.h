@@ -15,6 +15,10 @@ class Counter {
     void add(uint64_t n = 1) noexcept {
         value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
+    /// Of a gauge.
+    void subtract() noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    }
     void set(uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
     [[nodiscard]] uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 

@@ -14,7 +14,7 @@ Choice::Choice(Order order, uint32_t connections, double exponent)
     std::vector<double> weights(connections);
     for (uint32_t rank = 0; rank < connections; ++rank)
         weights[rank] = std::pow(rank + 1.0, -exponent);
-    std::mt19937_64 random{1};  // NOLINT(cert-msc51-cpp): the same order in every run
+    std::mt19937_64 random{1};  // the same order in every run
     std::vector<uint32_t> of_rank(connections);
     std::iota(of_rank.begin(), of_rank.end(), 0U);
     std::shuffle(of_rank.begin(), of_rank.end(), random);

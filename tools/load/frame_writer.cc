@@ -40,7 +40,7 @@ constexpr uint32_t kIpv6Servers = 0x000b0000;  // 2001:db8:b::/48
 constexpr uint32_t kPatternSpan = 1024;
 const std::array<uint8_t, kPatternSpan + FrameWriter::kLargest> kPattern = [] {
     std::array<uint8_t, kPatternSpan + FrameWriter::kLargest> bytes{};
-    std::mt19937 random{1};  // NOLINT(cert-msc51-cpp): the same bytes in every run
+    std::mt19937 random{1};  // the same bytes in every run
     for (uint8_t& byte : bytes)
         byte = static_cast<uint8_t>(random());
     return bytes;
