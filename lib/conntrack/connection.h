@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/byteorder.h"
 #include "base/time.h"
 #include "conntrack/close_reason.h"
 #include "conntrack/options.h"
@@ -24,20 +25,41 @@ inline constexpr uint8_t kWatched = 0x40;     ///< UDP that is, or could be, a V
 inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by itself: `armed` is past
 }  // namespace connection_flag
 
+/// What is known of the packets of a tunnel that say nothing new: nearly all. One that begins as
+/// data of its direction does, and is longer than whatever else may begin so, passes the tunnel's
+/// observer by. That is settled in the connection's first line, so that a tunnel's data costs what
+/// other UDP does (ADR 19).
+struct PlainData {
+    static constexpr uint32_t kUdpHeader = 8;
+    static constexpr unsigned kFirstBit = 6;  ///< of `lengths`, a bit by Direction: it passes
+    static constexpr uint32_t kUnit = 4;
+    static constexpr uint16_t kLongest = kUnit * ((1U << kFirstBit) - 1);
+
+    /// `lengths` has, below the two bits, the longest UDP payload that has to be looked at, in
+    /// units of four bytes. The value is that of the UDP header's length field.
+    [[nodiscard]] static constexpr uint32_t longest_other(uint8_t lengths) noexcept {
+        return kUdpHeader + kUnit * (lengths & ((1U << kFirstBit) - 1));
+    }
+};
+
 /// One tracked connection: two cache lines.
 ///
 /// Layout. A packet of an established UDP connection touches the first line only (besides its
-/// bucket): key, deadline, state, counters. TCP needs the second line too, for its windows; both
-/// are prefetched together. So does UDP that is a tunnel. IPv6 addresses stand in a parallel array
-/// of the shard.
+/// bucket): key, deadline, state, counters, and of a tunnel what its plain data looks like. TCP
+/// needs the second line too, for its windows; both are prefetched together. IPv6 addresses stand
+/// in a parallel array of the shard.
 struct alignas(64) Connection {
     // first line
     FlowKey key{};
     uint32_t hash = 0;  ///< so that deleting needs no hashing
     Tick deadline{};    ///< when it ends unless renewed
-    uint8_t state = 0;  ///< of the protocol's tracker
+    uint8_t state = 0;  ///< of the protocol's tracker; UDP has none: PlainData::lengths
     uint8_t flags = 0;  ///< connection_flag
-    uint16_t rule = 0;  ///< which rule allowed it; Policy::kDefaultRule: the default
+    union {
+        uint16_t rule = 0;  ///< not for kWatched: see allowed_by()
+        /// For kWatched, by Direction: what plain data begins with.
+        std::array<uint8_t, 2> data_byte;
+    };
     std::array<uint64_t, 2> packets{};  ///< by Direction
     std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
     // second line
@@ -49,6 +71,21 @@ struct alignas(64) Connection {
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }
+
+    /// The rule; Policy::kDefaultRule: the default.
+    [[nodiscard]] uint16_t allowed_by() const noexcept {
+        return has(connection_flag::kWatched) ? protocol.udp.rule : rule;
+    }
+
+    /// Whether the observer of a tunnel need not see this packet of it (PlainData).
+    [[nodiscard]] bool is_plain_data(Direction direction, const uint8_t* udp,
+                                     uint32_t present) const noexcept {
+        const auto side = static_cast<unsigned>(direction);
+        const uint32_t length = load_be16(udp + 4);
+        return (state >> PlainData::kFirstBit >> side & 1U) != 0 &&
+               length > PlainData::longest_other(state) && length <= present &&
+               udp[PlainData::kUdpHeader] == data_byte[side];
+    }
 };
 static_assert(sizeof(Connection) == 128);
 static_assert(offsetof(Connection, created) == 64);

@@ -137,8 +137,11 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
         TrackStep result = UdpTracker::update(
             connection.protocol.udp, direction, seen_reply, assured,
             connection.packets[0] + connection.packets[1] + 1, options, Tick::at(now));
-        if (connection.has(flag::kWatched)) [[unlikely]]
-            result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
+        if (connection.has(flag::kWatched)) [[unlikely]] {
+            result.passes = connection.is_plain_data(direction, l4, headers.l4_length);
+            if (!result.passes)
+                result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
+        }
         return result;
     }
     if (headers.protocol != ip_protocol::kTcp) [[unlikely]]
@@ -181,9 +184,10 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
         return tracked;
     }
     tracked.ct_class = established ? CtClass::Established : CtClass::New;
-    if (connection.has(flag::kWatched)) [[unlikely]] {
+    tracked.index = index;
+    if (connection.has(flag::kWatched) && !result.passes) [[unlikely]] {
         tracked.tunnel = connection.protocol.udp.tunnel;
-        tracked.index = index;
+        ++connection.protocol.udp.seen[static_cast<size_t>(tracked.direction)];
     }
     apply(index, headers, tracked.direction, result, now);
     return tracked;
@@ -196,7 +200,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     if (step.renew) [[likely]] {
         ++connection.packets[side];
         connection.bytes[side] += headers.ip_length;
-        renew(index, step.timeout, now);
+        renew(index, step.timeout, now, step.passes);
     }
     // Netfilter sets SEEN_REPLY after the protocol's handler has judged the packet.
     const bool first_reply = direction == Direction::Reply && !connection.has(flag::kSeenReply);
@@ -258,15 +262,17 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     return tracked;
 }
 
-void Conntrack::renew(uint32_t index, Duration timeout, Instant now) noexcept {
+void Conntrack::renew(uint32_t index, Duration timeout, Instant now, bool only_later) noexcept {
     Connection& connection = connections_[index];
     const Tick deadline = Tick::not_before(now + timeout);
     // The wheel has the connection no later than its old deadline: only a shorter one can be news.
-    if (deadline.before(connection.deadline) &&
-        (connection.has(flag::kPutOff) || deadline.before(connection.armed))) [[unlikely]] {
-        connection.flags = static_cast<uint8_t>(connection.flags & ~flag::kPutOff);
-        connection.armed = deadline;
-        wheel_.arm(index, deadline);
+    if (deadline.before(connection.deadline)) [[unlikely]] {
+        if (only_later) return;
+        if (connection.has(flag::kPutOff) || deadline.before(connection.armed)) {
+            connection.flags = static_cast<uint8_t>(connection.flags & ~flag::kPutOff);
+            connection.armed = deadline;
+            wheel_.arm(index, deadline);
+        }
     }
     connection.deadline = deadline;
 }

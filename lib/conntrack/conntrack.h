@@ -48,8 +48,8 @@ struct Tracked {
     /// No connection: for New the policy is asked, and open() makes one.
     bool missing = false;
     uint64_t flow = 0;    ///< id of the connection when identify() was asked for, else 0
-    uint32_t tunnel = 0;  ///< handle that the connection carries, 0: none
-    uint32_t index = 0;   ///< of the connection, with `tunnel`
+    uint32_t tunnel = 0;  ///< handle of whoever has to see the packet, 0: nobody
+    uint32_t index = 0;   ///< of the connection, if there is one
 };
 
 /// The connection that a packet is too late for.
@@ -156,6 +156,14 @@ class Conntrack {
 
     /// From its next packet on Tracked says `handle`; 0: no longer.
     void watch(uint32_t index, uint32_t handle) noexcept;
+    /// Of packets of this direction that begin with `first_byte` and carry more than `small` bytes
+    /// Tracked no longer says it: they pass by. None does for a `small` beyond PlainData::kLongest.
+    void let_pass(uint32_t index, Direction direction, uint8_t first_byte, uint16_t small) noexcept;
+    void let_none_pass(uint32_t index, Direction direction) noexcept;
+    [[nodiscard]] bool lets_pass(uint32_t index, Direction direction) const noexcept;
+    /// How many packets have passed by since this was asked last, by Direction. The connection
+    /// lives on for as long as if they had been seen now.
+    std::array<uint32_t, 2> take_passed(uint32_t index, Instant now) noexcept;
     /// What the live connection at `index` carries, or 0.
     [[nodiscard]] uint32_t watched_as(uint32_t index) const noexcept;
     /// It lives for at least `timeout` after each packet, this one included.
@@ -206,7 +214,7 @@ class Conntrack {
     /// What apply() seldom has to do.
     void progress(uint32_t index, const TrackStep& step, Direction direction, bool first_reply,
                   bool newly_assured, Instant now) noexcept;
-    void renew(uint32_t index, Duration timeout, Instant now) noexcept;
+    void renew(uint32_t index, Duration timeout, Instant now, bool only_later = false) noexcept;
     void end(uint32_t index, EndReason reason, Instant now) noexcept;
     /// Asks for the memory that end() needs besides the first line of the connection.
     void prefetch_end(const Connection& connection) const noexcept;

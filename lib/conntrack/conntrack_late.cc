@@ -87,7 +87,7 @@ void Conntrack::bury(const Connection& connection, EndReason reason, Tick now) n
         static_cast<uint32_t>(std::max(0, tombstone.ended.since(connection.created)));
     tombstone.expected = expected_numbers(connection);
     tombstone.protocol = connection.key.protocol;
-    tombstone.state = connection.state;
+    if (tombstone.protocol != ip_protocol::kUdp) tombstone.state = connection.state;
     tombstone.flags = connection.flags;
     tombstone.reason = close_reason(connection, reason);
     tombstone.closed_by = closed_by(connection, tombstone.reason);

@@ -19,9 +19,9 @@ void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexc
     out.id = id_of(index);
     set_ends(out, connection.key, ipv6_[index], connection.has(flag::kOriginalSwapped));
     out.shard = shard_;
-    out.state = connection.state;
+    if (connection.key.protocol != ip_protocol::kUdp) out.state = connection.state;
     out.flags = connection.flags;
-    out.rule = connection.rule;
+    out.rule = connection.allowed_by();
     out.policy_generation = connection.policy_generation;
     out.packets = connection.packets;
     out.bytes = connection.bytes;

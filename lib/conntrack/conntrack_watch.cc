@@ -3,19 +3,74 @@
 #include "conntrack/closing.h"
 #include "conntrack/conntrack.h"
 
+#include <algorithm>
+
 namespace ravelin {
 
 namespace flag = connection_flag;
 
+namespace {
+
+uint8_t pass_bit(Direction direction) noexcept {
+    return static_cast<uint8_t>(1U << PlainData::kFirstBit << static_cast<unsigned>(direction));
+}
+
+}  // namespace
+
 void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
     Connection& connection = connections_[index];
     DCHECK(connection.has(flag::kUsed) && connection.key.protocol == ip_protocol::kUdp);
-    connection.protocol.udp.tunnel = handle;
-    connection.protocol.udp.lifetime = 0;
-    if (handle != 0)
+    UdpState& udp = connection.protocol.udp;
+    const uint16_t rule = connection.allowed_by();
+    udp.tunnel = handle;
+    udp.lifetime = 0;
+    udp.seen = {static_cast<uint32_t>(connection.packets[0]),
+                static_cast<uint32_t>(connection.packets[1])};
+    connection.state = 0;
+    if (handle != 0) {
         connection.flags |= flag::kWatched;
-    else
+        udp.rule = rule;
+        connection.data_byte = {};
+    } else {
         connection.flags &= static_cast<uint8_t>(~flag::kWatched);
+        connection.rule = rule;
+    }
+}
+
+void Conntrack::let_pass(uint32_t index, Direction direction, uint8_t first_byte,
+                         uint16_t small) noexcept {
+    let_none_pass(index, direction);
+    if (small > PlainData::kLongest) return;
+    Connection& connection = connections_[index];
+    // Both directions share the length: the longer one holds.
+    const uint8_t other = connection.state & pass_bit(opposite(direction));
+    const auto before = static_cast<uint8_t>(other == 0 ? 0 : connection.state ^ other);
+    const auto units = static_cast<uint8_t>((small + PlainData::kUnit - 1) / PlainData::kUnit);
+    connection.state = static_cast<uint8_t>(std::max(before, units) | other | pass_bit(direction));
+    connection.data_byte[static_cast<size_t>(direction)] = first_byte;
+}
+
+void Conntrack::let_none_pass(uint32_t index, Direction direction) noexcept {
+    uint8_t& lengths = connections_[index].state;
+    lengths = static_cast<uint8_t>(lengths & ~pass_bit(direction));
+}
+
+bool Conntrack::lets_pass(uint32_t index, Direction direction) const noexcept {
+    return (connections_[index].state & pass_bit(direction)) != 0;
+}
+
+std::array<uint32_t, 2> Conntrack::take_passed(uint32_t index, Instant now) noexcept {
+    Connection& connection = connections_[index];
+    UdpState& udp = connection.protocol.udp;
+    std::array<uint32_t, 2> passed{};
+    for (size_t side = 0; side < passed.size(); ++side) {
+        const auto all = static_cast<uint32_t>(connection.packets[side]);
+        passed[side] = all - udp.seen[side];
+        udp.seen[side] = all;
+    }
+    // They have kept it alive for the time that any UDP has, without a look at this.
+    if (passed != std::array<uint32_t, 2>{}) renew(index, udp.lifetime * kTick, now, true);
+    return passed;
 }
 
 uint32_t Conntrack::watched_as(uint32_t index) const noexcept {

@@ -34,6 +34,7 @@ struct TrackStep {
     bool renew = true;                     ///< set the deadline to now + timeout
     bool assured = false;                  ///< set ASSURED if it isn't yet
     bool changed = false;                  ///< the protocol's state changed (an UPDATE event)
+    bool passes = false;  ///< plain data of a tunnel: it never brings the deadline forward
     /// From now on, with `renew`. With Invalid: zero, or what the deadline is cut down to if it is
     /// later (netfilter nf_tcp_handle_invalid(); never in profile strict).
     Duration timeout{};
@@ -68,6 +69,9 @@ struct UdpState {
     Tick stream_from{};     ///< netfilter's stream_ts: replies after this make it a stream
     uint32_t tunnel = 0;    ///< with kWatched: handle of whoever watches it
     uint32_t lifetime = 0;  ///< likewise: idle timeout that it needs at least, ticks
+    /// Likewise, by Direction: packets that have been looked at, or accounted for in one go.
+    std::array<uint32_t, 2> seen{};
+    uint16_t rule = 0;  ///< likewise: Connection::allowed_by()
 };
 
 struct IcmpState {

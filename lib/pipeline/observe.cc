@@ -81,6 +81,26 @@ void apply(const TunnelTable::Effect& effect, uint32_t connection, uint32_t hand
     if (effect.timeout != Duration{}) conntrack.prolong(connection, effect.timeout, now);
 }
 
+/// Data passes by once a packet of its direction has been seen, so that what is known of its
+/// counter is fresh; of a connection that its tunnel has left, nothing does.
+void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
+                        Shard& shard) noexcept {
+    Conntrack& conntrack = shard.conntrack;
+    const Tunnel* tunnel = shard.tunnels.find(handle);
+    if (tunnel == nullptr || conntrack.watched_as(connection) != handle) return;
+    for (const Direction direction : {Direction::Original, Direction::Reply}) {
+        const auto side = static_cast<size_t>(tunnel->side_of(direction));
+        if (tunnel->connection != connection || !tunnel->confirmed()) {
+            conntrack.let_none_pass(connection, direction);
+        } else if (direction == seen || conntrack.lets_pass(connection, direction)) {
+            conntrack.let_pass(connection, direction, tunnel->data_byte[side], tunnel->small[side]);
+        }
+        const uint32_t left = tunnel->left_connection;
+        if (left != TunnelTable::kNone && conntrack.watched_as(left) == handle)
+            conntrack.let_none_pass(left, direction);
+    }
+}
+
 }  // namespace
 
 void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept {
@@ -94,7 +114,9 @@ void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Ins
                              .from_inside = role.inside,
                              .payload = udp_payload(packet)},
                             now);
-    if (handle != TunnelTable::kNoTunnel) shard.conntrack.watch(packet.connection, handle);
+    if (handle == TunnelTable::kNoTunnel) return;
+    shard.conntrack.watch(packet.connection, handle);
+    settle_what_passes(packet.connection, packet.direction, handle, shard);
 }
 
 DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shard,
@@ -123,14 +145,17 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
             reason != DropReason::None)
             return packet.drop(reason);
     }
+    const std::array<uint32_t, 2> passed = shard.conntrack.take_passed(packet.connection, now);
     const TunnelTable::Effect effect = shard.tunnels.observe(packet.tunnel,
                                                              {.connection = packet.connection,
                                                               .direction = packet.direction,
                                                               .payload = udp_payload(packet),
-                                                              .fragmented = packet.from_fragments},
+                                                              .fragmented = packet.from_fragments,
+                                                              .passed = passed},
                                                              runtime.tunnels, now);
-    if (effect.changed) [[unlikely]]
-        apply(effect, packet.connection, packet.tunnel, shard, now);
+    if (effect.changed) apply(effect, packet.connection, packet.tunnel, shard, now);
+    settle_what_passes(packet.connection, packet.direction,
+                       effect.handle != 0 ? effect.handle : packet.tunnel, shard);
 }
 
 void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noexcept {
@@ -165,6 +190,13 @@ void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {
     shard.tunnels.tend(
         now, kBudget, runtime.tunnels,
         [&](uint32_t connection) { return conntrack.watched_as(connection); },
+        [&](uint32_t connection, bool sample) {
+            const std::array<uint32_t, 2> passed = conntrack.take_passed(connection, now);
+            for (const Direction direction : {Direction::Original, Direction::Reply})
+                if (sample && passed[static_cast<size_t>(direction)] != 0)
+                    conntrack.let_none_pass(connection, direction);
+            return passed;
+        },
         [&](uint32_t connection, const TunnelTable::Effect& effect) {
             conntrack.close(connection, end_reason(effect.reason), effect.by, now);
         });

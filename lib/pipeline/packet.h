@@ -23,17 +23,17 @@ enum class Action : uint8_t {
 
 /// One packet and everything that was learned about it. Each field names the stage that writes it.
 struct Packet {
-    Frame frame{};                         ///< receive
-    Headers headers{};                     ///< parse
-    FlowId id{};                           ///< parse; of the quoted packet for an ICMP error
-    uint32_t quoted_sequence = 0;          ///< parse, ICMP errors only: TCP sequence quoted
-    uint32_t candidate = UINT32_MAX;       ///< track: connection to look at first
-    uint64_t flow = 0;                     ///< track: id of its connection, 0: none
-    uint32_t tunnel = 0;                   ///< track: handle that its connection carries, 0: none
-    uint32_t connection = 0;               ///< track: index of the connection, with `tunnel`
-    Action action = Action::Pending;       ///< any stage
-    DropReason reason = DropReason::None;  ///< with Drop
-    CtClass ct_class = CtClass::None;      ///< parse (None, Invalid, Untracked), track
+    Frame frame{};                              ///< receive
+    Headers headers{};                          ///< parse
+    FlowId id{};                                ///< parse; of the quoted packet for an ICMP error
+    uint32_t quoted_sequence = 0;               ///< parse, ICMP errors only: TCP sequence quoted
+    uint32_t candidate = UINT32_MAX;            ///< track: connection to look at first
+    uint64_t flow = 0;                          ///< track: id of its connection, 0: none
+    uint32_t tunnel = 0;                        ///< track: handle of who has to see it, 0: nobody
+    uint32_t connection = 0;                    ///< track: index of its connection, if it has one
+    Action action = Action::Pending;            ///< any stage
+    DropReason reason = DropReason::None;       ///< with Drop
+    CtClass ct_class = CtClass::None;           ///< parse (None, Invalid, Untracked), track
     Direction direction = Direction::Original;  ///< track
     uint8_t out_port = 0;                       ///< parse
     uint8_t target = 0;                         ///< steer: worker that it is handed to

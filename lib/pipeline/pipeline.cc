@@ -170,6 +170,9 @@ void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
     if (!packet.missed) {
         decide_by_class(packet);
+        // Of a tunnel's data all that came in pieces is counted.
+        if (packet.from_fragments && !packet.is_icmp_error)
+            packet.tunnel = shard.conntrack.watched_as(packet.connection);
         if (packet.tunnel != 0) observe(packet, shard, runtime, now);
         return;
     }

@@ -49,7 +49,7 @@ void Wheel::push(uint32_t slot, uint32_t index) noexcept {
         free_chunk_ = chunks_[fresh].next;
         chunks_[fresh].next = head;
         chunks_[fresh].slot = static_cast<uint16_t>(slot);
-        chunks_[fresh].count = 0;
+        DCHECK(chunks_[fresh].count == 0);
         heads_[slot] = head = fresh;
     }
     Chunk& chunk = chunks_[head];

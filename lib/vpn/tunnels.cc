@@ -206,14 +206,51 @@ void TunnelTable::hear(Tunnel& tunnel, Side from, Instant now) noexcept {
     tunnel.unanswered_since[1 - side] = Tick{};
 }
 
-TunnelTable::Effect TunnelTable::look(uint32_t handle, const Packet& packet,
-                                      const TunnelOptions& options, Instant now) noexcept {
+void TunnelTable::hear_data(Tunnel& tunnel, Side from, std::span<const uint8_t> payload,
+                            Instant now) noexcept {
+    const auto side = static_cast<size_t>(from);
+    hear(tunnel, from, now);
+    if (tunnel.unanswered_since[side] == Tick{}) tunnel.unanswered_since[side] = Tick::at(now);
+    std::memcpy(&tunnel.counter[side], payload.data() + tunnel.counter_at,
+                sizeof tunnel.counter[side]);
+    ++tunnel.data_packets[side];
+    tunnel.disturbed[side] = true;
+}
+
+void TunnelTable::hear_passed(Tunnel& tunnel, const std::array<uint32_t, 2>& passed,
+                              Instant now) noexcept {
+    for (const Direction direction : {Direction::Original, Direction::Reply}) {
+        const uint32_t count = passed[static_cast<size_t>(direction)];
+        if (count == 0) continue;
+        const Side from = tunnel.side_of(direction);
+        const auto side = static_cast<size_t>(from);
+        hear(tunnel, from, now);
+        tunnel.data_packets[side] += count;
+        tunnel.disturbed[side] = true;
+        // Who of the two had the last word isn't known: so nobody waits.
+        const bool both = passed[static_cast<size_t>(opposite(direction))] != 0;
+        if (!both && tunnel.unanswered_since[side] == Tick{})
+            tunnel.unanswered_since[side] = Tick::at(now);
+    }
+}
+
+TunnelTable::Effect TunnelTable::observe(uint32_t handle, const Packet& packet,
+                                         const TunnelOptions& options, Instant now) noexcept {
     const uint32_t slot = handle & 0xffff;
     Tunnel& tunnel = slots_[slot];
     if (tunnel.generation != handle >> 16 || !is_open(tunnel))
         return {.changed = true, .watched = false};
-    counters_.inspected.add();
     const Side from = tunnel.side_of(packet.direction);
+    if (packet.connection == tunnel.connection) {
+        const auto side = static_cast<size_t>(from);
+        hear_passed(tunnel, packet.passed, now);
+        if (packet.payload.size() > tunnel.small[side] &&
+            packet.payload[0] == tunnel.data_byte[side] && !packet.fragmented) {
+            hear_data(tunnel, from, packet.payload, now);
+            return {};
+        }
+    }
+    counters_.inspected.add();
     if (packet.connection != tunnel.connection) look_elsewhere(tunnel, packet, from, now);
     if (packet.connection != tunnel.connection) return {};
 

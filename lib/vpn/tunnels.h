@@ -28,6 +28,11 @@ namespace ravelin {
 /// oldest first, when slots run out. A tunnel that is confirmed keeps its slot until its connection
 /// ends, so a flood of look-alikes takes no tunnel's place.
 ///
+/// Nearly all packets of a tunnel are plain data, and don't come here: whoever owns the connection
+/// knows them by Tunnel::data_byte and Tunnel::small, counts them, and says how many there were
+/// with the next packet that does come, and at tend(). So that the packet counter is known, one
+/// packet of each direction comes in a while: tend() says when.
+///
 /// A roaming client is found by what the server side called its session: (server's end, peer id).
 class TunnelTable {
   public:
@@ -35,6 +40,8 @@ class TunnelTable {
     static constexpr uint32_t kNoTunnel = 0;  ///< no handle
     /// So often every tunnel is looked at for silence.
     static constexpr Duration kRound = 250ms;
+    /// In one round of so many the next data packet of each direction is asked for.
+    static constexpr uint32_t kSampleRounds = 4;
 
     /// `events` and `sessions` may be nullptr: nobody is told. At most kMost slots; 0: nothing is
     /// observed.
@@ -60,7 +67,8 @@ class TunnelTable {
         uint32_t connection = 0;
         Direction direction = Direction::Original;
         std::span<const uint8_t> payload{};
-        bool fragmented = false;  ///< it is a datagram that came in fragments
+        bool fragmented = false;           ///< it is a datagram that came in fragments
+        std::array<uint32_t, 2> passed{};  ///< by Direction: data that passed by before it
     };
     /// What the connection has to do about it.
     struct Effect {
@@ -77,19 +85,7 @@ class TunnelTable {
     static constexpr uint32_t kNone = UINT32_MAX;
 
     Effect observe(uint32_t handle, const Packet& packet, const TunnelOptions& options,
-                   Instant now) noexcept {
-        Tunnel& tunnel = slots_[handle & 0xffff];
-        const Side from = tunnel.side_of(packet.direction);
-        const auto side = static_cast<size_t>(from);
-        // The one byte that a data packet of an established tunnel is compared by.
-        if (packet.payload.size() > tunnel.small[side] &&
-            packet.payload[0] == tunnel.data_byte[side] && !packet.fragmented &&
-            packet.connection == tunnel.connection) [[likely]] {
-            hear_data(tunnel, from, packet.payload, Tick::at(now));
-            return {};
-        }
-        return look(handle, packet, options, now);
-    }
+                   Instant now) noexcept;
 
     /// An ICMP error about a packet of the tunnel's connection. `direction`: the error's own.
     void icmp_error(uint32_t handle, Direction direction, uint8_t type, uint8_t code, uint16_t mtu,
@@ -107,11 +103,12 @@ class TunnelTable {
     Duration resume(uint32_t handle, uint32_t connection, Side from, Instant now) noexcept;
 
     /// Notices silence and connections that have ended; looks at no more than `budget` slots.
-    /// `carries(connection)` is the handle that a live connection carries, or kNoTunnel; `close`
-    /// takes (connection, Effect).
-    template <class Carries, class Close>
+    /// `carries(connection)` is the handle that a live connection carries, or kNoTunnel;
+    /// `take_passed(connection, sample)` is Packet::passed, and with `sample` the next data of the
+    /// directions that had any has to come to observe(); `close` takes (connection, Effect).
+    template <class Carries, class TakePassed, class Close>
     void tend(Instant now, uint32_t budget, const TunnelOptions& options, Carries carries,
-              Close close) noexcept {
+              TakePassed take_passed, Close close) noexcept {
         if (used_ == 0) cursor_ = 0;
         if (used_ == 0 || now < next_round_) return;
         for (; cursor_ < begun_ && budget > 0; ++cursor_, --budget) {
@@ -122,11 +119,13 @@ class TunnelTable {
                 ended(tunnel, now);
                 continue;
             }
+            hear_passed(tunnel, take_passed(tunnel.connection, round_ % kSampleRounds == 0), now);
             const Effect effect = check(tunnel, options, now);
             if (effect.close) close(tunnel.connection, effect);
         }
         if (cursor_ < begun_) return;
         cursor_ = 0;
+        ++round_;
         next_round_ = now + kRound;
     }
 
@@ -153,18 +152,6 @@ class TunnelTable {
     /// Of a session whose handshake nobody saw: its packets prove little each.
     static constexpr uint8_t kMostPickedUp = 200;
 
-    static void hear_data(Tunnel& tunnel, Side from, std::span<const uint8_t> payload,
-                          Tick now) noexcept {
-        const auto side = static_cast<size_t>(from);
-        tunnel.last_seen[side] = now;
-        std::memcpy(&tunnel.counter[side], payload.data() + tunnel.counter_at,
-                    sizeof tunnel.counter[side]);
-        ++tunnel.data_packets[side];
-        tunnel.disturbed[side] = true;
-        if (tunnel.unanswered_since[side] == Tick{}) tunnel.unanswered_since[side] = now;
-        tunnel.unanswered_since[1 - side] = Tick{};
-    }
-
     [[nodiscard]] static bool is_open(const Tunnel& tunnel) noexcept {
         return tunnel.protocol != VpnProtocol::None && tunnel.stage != TunnelStage::Closed;
     }
@@ -172,8 +159,12 @@ class TunnelTable {
         return static_cast<uint32_t>(slots_[slot].generation) << 16 | slot;
     }
 
-    Effect look(uint32_t handle, const Packet& packet, const TunnelOptions& options,
-                Instant now) noexcept;
+    /// Data that nobody looked at.
+    static void hear_passed(Tunnel& tunnel, const std::array<uint32_t, 2>& passed,
+                            Instant now) noexcept;
+    /// One packet of it that was looked at.
+    static void hear_data(Tunnel& tunnel, Side from, std::span<const uint8_t> payload,
+                          Instant now) noexcept;
     /// What a packet of the connection that the tunnel has left, or has come back to, leads to.
     void look_elsewhere(Tunnel& tunnel, const Packet& packet, Side from, Instant now) noexcept;
     Effect judge(uint32_t slot, Seeing seeing, Side from, const TunnelOptions& options) noexcept;
@@ -236,6 +227,7 @@ class TunnelTable {
     uint32_t oldest_ = kNone;     ///< candidates
     uint32_t newest_ = kNone;
     uint32_t cursor_ = 0;
+    uint32_t round_ = 0;
     Instant next_round_{};
     Budget resumptions_;
     Instant flushed_{};

@@ -81,6 +81,14 @@ class Device {
         }
     }
 
+    /// Whether a connection is a tunnel shows in a few packets each way.
+    void prove_tunnels(uint32_t connections, const Ports::Writer& writer) {
+        constexpr int kRounds = 8;
+        for (int round = 0; round < kRounds; ++round)
+            for (const uint8_t port : {kOutside, kInside})
+                pass(port, connections, writer);
+    }
+
     [[nodiscard]] Worker<PortIo, StepClock>& worker() noexcept { return *worker_; }
     [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_.get(); }
     [[nodiscard]] StepClock& clock() noexcept { return clock_; }

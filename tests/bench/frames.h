@@ -11,7 +11,8 @@
 namespace ravelin::bench {
 
 /// What a connection is made of.
-enum class Kind : uint8_t { UdpIpv4, TcpIpv4, UdpIpv6, TcpIpv6, EspInUdpIpv4 };
+/// LongUdpIpv4 is as long as EspInUdpIpv4, whose shortest frame has two lines of memory.
+enum class Kind : uint8_t { UdpIpv4, TcpIpv4, UdpIpv6, TcpIpv6, EspInUdpIpv4, LongUdpIpv4 };
 
 [[nodiscard]] constexpr bool is_ipv6(Kind kind) noexcept {
     return kind == Kind::UdpIpv6 || kind == Kind::TcpIpv6;
@@ -105,9 +106,8 @@ inline void write_l4_checksum(const uint8_t* frame, const Place& place, uint8_t*
 inline uint32_t write_frame(uint8_t* frame, const Place& place, const Numbers& numbers) noexcept {
     const bool tcp = is_tcp(place.kind);
     const bool bare = (numbers.flags & (tcp_flag::kSyn | tcp_flag::kPsh)) != tcp_flag::kPsh;
-    const uint32_t data = tcp                                ? (bare ? 0 : kTcpData)
-                          : place.kind == Kind::EspInUdpIpv4 ? kEspData
-                                                             : kUdpData;
+    const bool longer = place.kind == Kind::EspInUdpIpv4 || place.kind == Kind::LongUdpIpv4;
+    const uint32_t data = tcp ? (bare ? 0 : kTcpData) : (longer ? kEspData : kUdpData);
     const uint32_t upper = (tcp ? 20 : 8) + data;
     const uint8_t protocol = tcp ? ip_protocol::kTcp : ip_protocol::kUdp;
     uint8_t* const l4 = write_ip(frame, place, protocol, upper);

@@ -2,7 +2,7 @@
 // Established traffic through one worker, for valgrind's callgrind to count: only what happens
 // within measured_turn() belongs to the device. Prints how many packets that were.
 //
-//   instructions PATH      udp4 tcp4 udp6 tcp6
+//   instructions PATH      udp4 tcp4 udp6 tcp6 tunnel udp4_as_long
 #include "base/check.h"
 #include "bench/device.h"
 
@@ -26,11 +26,13 @@ constexpr uint32_t kBatches = 8;
 int run(Kind kind) {
     start_eal(false, 96);
     Ports ports;
-    Device device{ports, kConnections, open_from_inside()};
+    const uint32_t tunnels = kind == Kind::EspInUdpIpv4 ? kConnections : 0;
+    Device device{ports, kConnections, open_from_inside(), tunnels};
     const auto kind_of = [kind](uint32_t) { return kind; };
     device.establish(kConnections, kind_of);
     Established traffic{kConnections, kind_of};
     const Ports::Writer writer = [&](uint8_t port, uint8_t* frame) { return traffic(port, frame); };
+    if (tunnels != 0) device.prove_tunnels(kConnections, writer);
     uint64_t packets = 0;
     for (uint32_t batch = 0; batch < kBatches; ++batch) {
         ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
@@ -50,13 +52,13 @@ int run(Kind kind) {
 
 int main(int argc, char** argv) {
     using ravelin::bench::Kind;
-    const std::map<std::string_view, Kind> paths{{"udp4", Kind::UdpIpv4},
-                                                 {"tcp4", Kind::TcpIpv4},
-                                                 {"udp6", Kind::UdpIpv6},
-                                                 {"tcp6", Kind::TcpIpv6}};
+    const std::map<std::string_view, Kind> paths{
+        {"udp4", Kind::UdpIpv4},        {"tcp4", Kind::TcpIpv4},
+        {"udp6", Kind::UdpIpv6},        {"tcp6", Kind::TcpIpv6},
+        {"tunnel", Kind::EspInUdpIpv4}, {"udp4_as_long", Kind::LongUdpIpv4}};
     const auto path = argc == 2 ? paths.find(argv[1]) : paths.end();
     if (path == paths.end()) {
-        std::fprintf(stderr, "usage: instructions udp4|tcp4|udp6|tcp6\n");
+        std::fprintf(stderr, "usage: instructions udp4|tcp4|udp6|tcp6|tunnel|udp4_as_long\n");
         return 2;
     }
     return ravelin::bench::run(path->second);

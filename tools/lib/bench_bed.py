@@ -29,7 +29,7 @@ RATIOS = {
                     ("udp6", "udp4"), ("tcp6", "tcp4")),
     "exceptions": (("udp4_again", "udp4"), ("errors_tenth", "udp4"),
                    ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4")),
-    "tunnels": (("tunnel", "udp4"),),
+    "tunnels": (("tunnel", "udp4_as_long"),),
     "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
                ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
                ("rte_hash_lazy", "stage_udp4"), ("rte_hash_timer", "stage_udp4")),

@@ -14,7 +14,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(TOP, "build/release/tests/bench/instructions")
 RECORD = os.path.join(TOP, "docs/bench/instructions.json")
 PATHS = {"udp4": "UDP over IPv4", "tcp4": "TCP over IPv4",
-         "udp6": "UDP over IPv6", "tcp6": "TCP over IPv6"}
+         "udp6": "UDP over IPv6", "tcp6": "TCP over IPv6",
+         "tunnel": "ESP in UDP over IPv4, an established tunnel",
+         "udp4_as_long": "UDP over IPv4 of the same length"}
 TOLERANCE = 0.02
 # The program's function whose callees are the device.
 DEVICE = "ravelin::bench::measured_turn*"

@@ -372,5 +372,134 @@ TEST(ConntrackLabels, a_protocol_without_a_label_is_other) {
         EXPECT_STREQ(keyword(protocol_label(protocol)), word);
 }
 
+// ------------------------------------------------------------------------------- plain data passes
+
+/// A watched UDP connection whose frame carries `payload`.
+class PassingTest : public ConntrackTest {
+  protected:
+    PassingTest() {
+        carry("x");
+        index_ = open(udp(1)).index;
+        conntrack_.watch(index_, 77);
+    }
+    void carry(const std::string& payload) {
+        frame_ = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").udp(1, 443).payload(payload).build();
+        ASSERT_EQ(parse(frame_, ParseOptions{}, false, headers_), DropReason::None);
+    }
+    /// The handle that a packet of `direction` that carries `payload` is given to.
+    uint32_t seen_by(Direction direction, const std::string& payload) {
+        carry(payload);
+        return track(direction == Direction::Original ? udp(1) : answer(udp(1))).tunnel;
+    }
+
+    uint32_t index_ = 0;
+};
+
+TEST_F(PassingTest, what_is_longer_and_begins_so_passes_in_its_direction_only) {
+    // Lengths are kept in units of four bytes, and rounded up: rather one too many is looked at.
+    for (const uint16_t small : std::to_array<uint16_t>({0, 1, 3, 4, 5, 16, 32, 43, 251, 252})) {
+        const size_t longest_seen = (small + 3U) / 4 * 4;
+        for (const Direction direction : {Direction::Original, Direction::Reply}) {
+            conntrack_.let_none_pass(index_, opposite(direction));
+            conntrack_.let_pass(index_, direction, 'd', small);
+            EXPECT_TRUE(conntrack_.lets_pass(index_, direction));
+            EXPECT_FALSE(conntrack_.lets_pass(index_, opposite(direction)));
+            EXPECT_EQ(seen_by(direction, std::string(longest_seen + 1, 'd')), 0U) << small;
+            EXPECT_EQ(seen_by(direction, std::string(longest_seen + 1000, 'd')), 0U) << small;
+            EXPECT_EQ(seen_by(direction, std::string(longest_seen, 'd')), 77U) << small;
+            EXPECT_EQ(seen_by(direction, std::string(longest_seen + 1, 'e')), 77U) << small;
+            EXPECT_EQ(seen_by(opposite(direction), std::string(1000, 'd')), 77U) << small;
+        }
+    }
+}
+
+TEST_F(PassingTest, an_empty_packet_is_always_seen) {
+    conntrack_.let_pass(index_, Direction::Original, 0, 0);
+    EXPECT_EQ(seen_by(Direction::Original, ""), 77U);
+}
+
+TEST_F(PassingTest, of_two_lengths_the_longer_one_holds_while_both_pass) {
+    conntrack_.let_pass(index_, Direction::Original, 'o', 16);
+    conntrack_.let_pass(index_, Direction::Reply, 'r', 100);
+    EXPECT_EQ(seen_by(Direction::Original, std::string(100, 'o')), 77U);
+    EXPECT_EQ(seen_by(Direction::Original, std::string(101, 'o')), 0U);
+    EXPECT_EQ(seen_by(Direction::Reply, std::string(101, 'r')), 0U);
+    conntrack_.let_none_pass(index_, Direction::Reply);
+    conntrack_.let_pass(index_, Direction::Original, 'o', 16);
+    EXPECT_EQ(seen_by(Direction::Original, std::string(17, 'o')), 0U);
+    conntrack_.let_pass(index_, Direction::Reply, 'r', 8);
+    EXPECT_EQ(seen_by(Direction::Reply, std::string(16, 'r')), 77U);
+    EXPECT_EQ(seen_by(Direction::Reply, std::string(17, 'r')), 0U);
+}
+
+TEST_F(PassingTest, a_length_that_cannot_be_kept_lets_nothing_pass) {
+    for (const uint16_t small : std::to_array<uint16_t>({253, 1000, 65535})) {
+        conntrack_.let_pass(index_, Direction::Original, 'd', 4);
+        conntrack_.let_pass(index_, Direction::Original, 'd', small);
+        EXPECT_FALSE(conntrack_.lets_pass(index_, Direction::Original));
+        EXPECT_EQ(seen_by(Direction::Original, std::string(1200, 'd')), 77U);
+    }
+}
+
+TEST_F(PassingTest, a_udp_length_beyond_the_packet_is_not_believed) {
+    conntrack_.let_pass(index_, Direction::Original, 'd', 4);
+    carry(std::string(20, 'd'));
+    headers_.l4_length = 20;
+    EXPECT_EQ(track(udp(1)).tunnel, 77U);
+}
+
+TEST_F(PassingTest, what_has_passed_is_counted_by_direction_and_told_once) {
+    using Passed = std::array<uint32_t, 2>;
+    EXPECT_EQ(conntrack_.take_passed(index_, now_), (Passed{0, 0}));
+    conntrack_.let_pass(index_, Direction::Original, 'd', 4);
+    conntrack_.let_pass(index_, Direction::Reply, 'd', 4);
+    for (int i = 0; i < 3; ++i)
+        seen_by(Direction::Original, "ddddddd");
+    seen_by(Direction::Original, "else");
+    seen_by(Direction::Reply, "ddddddd");
+    EXPECT_EQ(conntrack_.take_passed(index_, now_), (Passed{3, 1}));
+    EXPECT_EQ(conntrack_.take_passed(index_, now_), (Passed{0, 0}));
+}
+
+TEST_F(PassingTest, what_passes_never_brings_the_deadline_forward) {
+    seen_by(Direction::Reply, "x");
+    conntrack_.prolong(index_, 400s, now_);
+    conntrack_.let_pass(index_, Direction::Original, 'd', 4);
+    const auto remaining = [this] { return flows()[0].remaining; };
+    EXPECT_EQ(remaining(), 400s);
+    now_ += 100s;
+    seen_by(Direction::Original, "ddddddd");
+    EXPECT_EQ(remaining(), 300s) << "its own 180 s are less";
+    // Whoever asks what has passed gives it what it needs.
+    conntrack_.take_passed(index_, now_);
+    EXPECT_EQ(remaining(), 400s);
+    now_ += 300s;
+    conntrack_.take_passed(index_, now_);
+    EXPECT_EQ(remaining(), 100s) << "nothing has passed";
+    seen_by(Direction::Original, "ddddddd");
+    EXPECT_EQ(remaining(), 180s);
+}
+
+TEST_F(PassingTest, the_rule_outlives_being_watched_and_no_state_shows) {
+    const FlowId id = udp(2);
+    const uint32_t index =
+        conntrack_.open(headers_, id, l4(), Opening{.rule = 0x1234}, options_, now_).index;
+    const auto flow = [&] {
+        for (const FlowRecord& record : flows())
+            if (record.rule != 0) return record;
+        return FlowRecord{};
+    };
+    EXPECT_EQ(flow().rule, 0x1234);
+    conntrack_.watch(index, 5);
+    conntrack_.let_pass(index, Direction::Original, 'd', 100);
+    EXPECT_EQ(flow().rule, 0x1234);
+    EXPECT_EQ(flow().state, 0);
+    conntrack_.watch(index, 6);
+    EXPECT_FALSE(conntrack_.lets_pass(index, Direction::Original));
+    EXPECT_EQ(flow().rule, 0x1234);
+    conntrack_.watch(index, 0);
+    EXPECT_EQ(flow().rule, 0x1234);
+}
+
 }  // namespace
 }  // namespace ravelin

@@ -93,9 +93,32 @@ TEST(FlowTable, equal_hashes_fill_the_probe_sequence_and_are_then_refused_not_lo
     uint32_t inserted = 0;
     while (table.insert(0x12345678, inserted))
         ++inserted;
-    EXPECT_EQ(inserted, 8 * FlowTable::kMaxProbes);
+    EXPECT_EQ(inserted, 128U);  // sixteen buckets of eight
     for (uint32_t index = 0; index < inserted; ++index) {
         EXPECT_EQ(table.find(0x12345678, [&](uint32_t at) { return at == index; }), index);
+    }
+    // From the last bucket on, too.
+    for (uint32_t index = inserted; index-- > 0;)
+        table.erase(0x12345678, index);
+    EXPECT_EQ(table.size(), 0U);
+}
+
+TEST(FlowTable, a_probe_sequence_goes_on_at_the_beginning_behind_the_last_bucket) {
+    // The 64th of 64 buckets; what it has no room for stands one, two or three further.
+    for (uint32_t signature = 0; signature < 3; ++signature) {
+        FlowTable table{64};
+        const uint32_t hash = 0xfc000000U + signature;
+        for (uint32_t index = 0; index < 9; ++index)
+            ASSERT_TRUE(table.insert(hash, index));
+        EXPECT_EQ(table.next_candidate(hash), 8U);
+        // The bucket that it stands in is the first one of these.
+        const uint32_t neighbour = signature << 26 | 0x8000U;
+        for (uint32_t index = 9; index < 17; ++index)
+            ASSERT_TRUE(table.insert(neighbour, index));
+        EXPECT_EQ(table.candidate(neighbour), 9U);
+        EXPECT_EQ(table.next_candidate(neighbour), 16U) << signature;
+        table.erase(hash, 8);
+        EXPECT_EQ(table.next_candidate(hash), FlowTable::kNone);
     }
 }
 

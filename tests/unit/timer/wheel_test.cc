@@ -87,7 +87,7 @@ TEST(Wheel, the_budget_bounds_the_work_and_what_is_left_comes_next_time) {
         EXPECT_LE(now_fired, 64U);
         fired += now_fired;
         if (fired < 1'000) {
-            EXPECT_GT(bench.wheel.lag(Tick{60}), 0U);
+            EXPECT_EQ(bench.wheel.lag(Tick{60}), 11U);
         }
     }
     EXPECT_EQ(fired, 1'000U);
@@ -97,9 +97,26 @@ TEST(Wheel, the_budget_bounds_the_work_and_what_is_left_comes_next_time) {
 TEST(Wheel, a_small_budget_steps_over_few_empty_slots_at_a_time) {
     Bench bench{1, Tick{0}};
     bench.arm(0, Tick{60'000});
+    // Sixteen slots of 256 ticks for each index of the budget.
     bench.advance(Tick{50'000}, 1);
-    EXPECT_GT(bench.wheel.lag(Tick{50'000}), 0U);
+    EXPECT_EQ(bench.wheel.lag(Tick{50'000}), 50'000U - 16 * 256 + 1);
+    bench.advance(Tick{50'000}, 3);
+    EXPECT_EQ(bench.wheel.lag(Tick{50'000}), 50'000U - 64 * 256 + 1);
     EXPECT_EQ(bench.advance_fully(Tick{60'000}).size(), 1U);
+}
+
+TEST(Wheel, is_never_ahead_of_the_time) {
+    // What is armed for the very next tick after any silence fires then, and not one later.
+    for (const uint32_t silence : {0U, 1U, 5U, 255U, 256U, 70'000U}) {
+        Bench bench{2, Tick{0}};
+        bench.arm(1, Tick{30'000'000});
+        bench.advance_fully(Tick{silence});
+        EXPECT_EQ(bench.wheel.lag(Tick{silence}), 0U);
+        bench.wheel.disarm(1);
+        bench.advance_fully(Tick{silence});
+        bench.arm(0, Tick{silence + 1});
+        EXPECT_EQ(bench.advance(Tick{silence + 1}), std::vector<uint32_t>{0}) << silence;
+    }
 }
 
 TEST(Wheel, steps_over_a_level_that_is_empty_again_as_a_whole) {

@@ -36,7 +36,8 @@ struct Wire {
     void wait(Duration time) {
         now += time;
         const auto carries = [this](uint32_t connection) { return carried[connection]; };
-        table.tend(now, 64, {}, carries, [](uint32_t, const TunnelTable::Effect&) {});
+        const auto passed = [](uint32_t, bool) { return std::array<uint32_t, 2>{}; };
+        table.tend(now, 64, {}, carries, passed, [](uint32_t, const TunnelTable::Effect&) {});
     }
 
     uint16_t server_port;
