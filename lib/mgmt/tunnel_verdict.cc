@@ -98,6 +98,9 @@ TunnelJudgement both_alive(const ResetEvidence& e) {
         "both sides were heard until " +
         seconds_text(std::max(e.silence(Side::Client), e.silence(Side::Server))) +
         " before the client came back";
+    if (!e.answered)
+        return {TunnelVerdict::ServerDown,
+                "the server doesn't answer the new handshake, though " + alive};
     if (e.answers_old)
         return {TunnelVerdict::NatBeyond,
                 "the server went on answering to an address that the client had left; " + alive};

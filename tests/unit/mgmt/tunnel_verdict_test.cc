@@ -137,6 +137,12 @@ std::vector<Row> rows() {
         });
     add("the server says that it restarts", both_alive(), TunnelVerdict::Graceful,
         "the server had said", [](ResetEvidence& e) { e.good_bye[1] = true; });
+    add("both alive, then a handshake without an answer, again and again", both_alive(),
+        TunnelVerdict::ServerDown, "doesn't answer the new handshake, though both sides",
+        [](ResetEvidence& e) {
+            e.answered = false;
+            e.unexplained = 2;
+        });
     add("both alive, then a handshake", both_alive(), TunnelVerdict::ClientRestart,
         "both sides were heard until 2.0 s before the client came back", nothing);
     add("both alive, many at once: a clock or an operator, not their networks", both_alive(),
