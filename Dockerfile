@@ -5,6 +5,8 @@
 #   docker run --network=host --cap-add=NET_RAW -v ./ravelin.yaml:/etc/ravelin/ravelin.yaml ravelin
 
 FROM debian:bookworm-slim AS build
+ARG CXX=g++
+ARG CCACHE_DIR
 COPY tools/packages.txt /src/tools/packages.txt
 RUN apt-get update && apt-get install -y --no-install-recommends python3-scapy \
         $(sed -n 's/^build: //p' /src/tools/packages.txt)
@@ -12,13 +14,15 @@ WORKDIR /src
 COPY meson.build meson_options.txt ./
 COPY lib lib
 COPY app app
-RUN meson setup /build --buildtype=release -Db_lto=true -Dtests=false && \
-    ninja -C /build && \
-    strip /build/app/ravelind/ravelind /build/app/ravelinctl/ravelinctl
+# In build/release, as outside: ccache (--build-arg CXX="ccache g++") takes the same from both.
+RUN meson setup build/release --buildtype=release -Db_lto=true -Dtests=false && \
+    ninja -C build/release && \
+    install -s -D -t /build build/release/app/ravelind/ravelind \
+        build/release/app/ravelinctl/ravelinctl
 COPY tools tools
 # The packages that have the libraries which the two programs were linked with, and two captures
 # for the demo.
-RUN ldd /build/app/ravelind/ravelind /build/app/ravelinctl/ravelinctl | \
+RUN ldd /build/ravelind /build/ravelinctl | \
         sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u | while read -r file; do \
             dpkg -S "$file" 2>/dev/null || dpkg -S "/usr$file" 2>/dev/null || \
             dpkg -S "$(realpath "$file")"; \
@@ -33,7 +37,7 @@ RUN apt-get update && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin ravelin && \
     install -d -o ravelin -g ravelin /run/ravelin
-COPY --from=build /build/app/ravelind/ravelind /build/app/ravelinctl/ravelinctl /usr/bin/
+COPY --from=build /build/ravelind /build/ravelinctl /usr/bin/
 COPY --from=build /build/demo /usr/share/ravelin/demo
 COPY conf /usr/share/doc/ravelin/conf
 COPY conf/ravelin.yaml /etc/ravelin/ravelin.yaml

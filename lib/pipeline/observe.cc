@@ -184,6 +184,17 @@ bool resume_tunnel(const Packet& packet, const Late& late, const Opening& openin
     return true;
 }
 
+void take_over_passed(uint32_t first, uint32_t count, Shard& shard, Instant now) noexcept {
+    const uint32_t end = std::min(shard.tunnels.capacity(), first + count);
+    for (uint32_t slot = first; slot < end; ++slot) {
+        const Tunnel* tunnel = shard.tunnels.in_slot(slot);
+        if (tunnel == nullptr) continue;
+        const uint32_t connection = tunnel->connection;
+        if (shard.tunnels.find(shard.conntrack.watched_as(connection)) == tunnel)
+            shard.tunnels.note_passed(slot, shard.conntrack.take_passed(connection, now), now);
+    }
+}
+
 void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {
     constexpr uint32_t kBudget = 32;
     Conntrack& conntrack = shard.conntrack;

@@ -31,6 +31,10 @@ void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noex
 bool resume_tunnel(const Packet& packet, const Late& late, const Opening& opening, Shard& shard,
                    const Runtime& runtime, Instant now) noexcept;
 
+/// What has passed by of `count` tunnels from slot `first` on, so that whoever lists them gets the
+/// figures of now and not of the last tend_tunnels().
+void take_over_passed(uint32_t first, uint32_t count, Shard& shard, Instant now) noexcept;
+
 /// Silence, good-byes that are due, connections that have ended. Once per iteration, bounded.
 void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pipeline/requests.h"
 
+#include "pipeline/observe.h"
+
 namespace ravelin {
 
 void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
@@ -22,6 +24,7 @@ void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
             finished = request.at_end || request.written == request.stale.size();
             break;
         case Request::Kind::Tunnels:
+            take_over_passed(request.cursor, slice, shard, now);
             request.at_end =
                 shard.tunnels.dump(request.cursor, slice, request.tunnels, request.written, now);
             finished = request.at_end || request.written == request.tunnels.size();

@@ -129,6 +129,14 @@ class TunnelTable {
         next_round_ = now + kRound;
     }
 
+    /// The live tunnel in this slot, or nullptr; data of it has passed by, as tend() would find.
+    [[nodiscard]] const Tunnel* in_slot(uint32_t slot) const noexcept {
+        return is_open(slots_[slot]) ? &slots_[slot] : nullptr;
+    }
+    void note_passed(uint32_t slot, const std::array<uint32_t, 2>& passed, Instant now) noexcept {
+        hear_passed(slots_[slot], passed, now);
+    }
+
     /// Somebody has ended all connections: that is what their tunnels are found to have ended by.
     void note_flush(Instant now) noexcept { flushed_ = now; }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tunnels of WireGuard, IPsec and SSL VPNs: recognised, listed, and kept alive."""
 
+import re
 import time
 
 from lab.nat import Nat
@@ -110,8 +111,9 @@ def ipsec_client_rebound(wire):
     check.equal(vpn.ping(), (3, 3), "pings through the tunnel")
     before = next(tunnel for tunnel in listed(ravelin) if tunnel["vpn"] == "esp")
     check.equal(port_of(before["client"]["endpoint"]), 14500, "the client's port")
-    # The first answer is what strongSwan compares later ones with.
-    vpn.client.wait_for("parsed INFORMATIONAL response", 12)
+    # The first answer that names addresses is what strongSwan compares later ones with.
+    answer = re.compile(r"parsed INFORMATIONAL response \d+ \[ N\(NATD")
+    wait_until(lambda: answer.search(vpn.client.output), 12, "an answer with addresses")
     nat.map(p500=20500, p4500=24500)
     pinging = wire.start(wire.client, "ping", "-n", "-i", "0.2", "-I", Ipsec.CLIENT_INSIDE,
                          Ipsec.SERVER_INSIDE)

@@ -126,6 +126,22 @@ TEST_F(PlainData, is_accounted_for_at_the_next_round) {
         EXPECT_LE(seen.since(Tick::at(then)) * kTick, TunnelTable::kRound);
 }
 
+TEST_F(PlainData, is_in_every_listing_at_once) {
+    lab.wait(TunnelTable::kRound);
+    const std::array<uint64_t, 2> before = tunnel().data_packets;
+    for (int i = 0; i < 7; ++i)
+        data(Side::Client);
+    std::array<TunnelRecord, 8> records;
+    Request request;
+    request.kind = Request::Kind::Tunnels;
+    request.tunnels = records;
+    ASSERT_TRUE(lab.links[0]->requests.push(&request));
+    lab.run();
+    ASSERT_TRUE(request.done.load());
+    ASSERT_EQ(request.written, 1U);
+    EXPECT_EQ(records[0].data_packets[0], before[0] + 7);
+}
+
 TEST_F(PlainData, shows_its_counter_once_in_four_rounds) {
     uint32_t furthest = 0;
     for (int i = 0; i < 400; ++i) {
