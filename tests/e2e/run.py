@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lab.netns import LabError, end_on_sigterm  # noqa: E402
 from lab.wire import Wire  # noqa: E402
-from scenarios import LONG, SUITES  # noqa: E402
+from scenarios import LONG, ONCE, SUITES  # noqa: E402
 
 
 def evidence(wire):
@@ -54,9 +54,11 @@ def selected(suite, names, workers, long):
     """What was named; without names all, those that take long only when asked for."""
     scenarios, counts = SUITES[suite]
     extra = LONG.get(suite, ())
-    for count in workers or counts:
+    counts = workers or counts
+    for count in counts:
         for scenario in (*scenarios, *extra):
-            if scenario.__name__ in names or not names and (long or scenario not in extra):
+            short = scenario not in extra and (count == counts[0] or scenario not in ONCE)
+            if scenario.__name__ in names or not names and (long or short):
                 yield scenario, count
 
 

@@ -23,6 +23,10 @@ SUITES = {
     "metrics": (prometheus.ALL, (2,)),
 }
 
+# Scenarios that take long and don't depend on how packets are spread: with a suite's first number
+# of workers only, but for the long form.
+ONCE = frozenset(clocks.ALL)
+
 # suite: scenarios that only the long form runs
 LONG = {
     "tunnels": (*tunnels.LONG, *tunnel_resets.LONG, *tunnel_clocks.LONG, *tunnel_others.LONG),
