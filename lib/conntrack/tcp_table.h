@@ -51,7 +51,7 @@ static_assert(NO == 0 && S2 + 1 == kTcpPhaseCount);
 
 // clang-format off
 /// netfilter's tcp_conntracks[]: by direction, packet index and phase.
-inline constexpr uint8_t kTransitions[2][6][kTcpPhaseCount] = {
+inline constexpr uint8_t kTransitions[2][5][kTcpPhaseCount] = {
     {   // original direction
         //          NO  SS  SR  ES  FW  CW  LA  TW  CL  S2
         // TW, CL: a new connection on the old ports (RFC 9293 3.6.1). SR to LA: the other end
@@ -63,7 +63,6 @@ inline constexpr uint8_t kTransitions[2][6][kTcpPhaseCount] = {
         // NO: taken up in mid-stream. SS: nothing to acknowledge yet.
         /* ACK  */ {ES, iv, ES, ES, CW, CW, TW, TW, CL, iv},
         /* RST  */ {iv, CL, CL, CL, CL, CL, CL, CL, CL, CL},
-        /* none */ {iv, iv, iv, iv, iv, iv, iv, iv, iv, iv},
     },
     {   // reply direction
         //          NO  SS  SR  ES  FW  CW  LA  TW  CL  S2
@@ -76,7 +75,6 @@ inline constexpr uint8_t kTransitions[2][6][kTcpPhaseCount] = {
         // SYN that was sent again.
         /* ACK  */ {iv, ig, SR, ES, CW, CW, TW, TW, CL, ig},
         /* RST  */ {iv, CL, CL, CL, CL, CL, CL, CL, CL, CL},
-        /* none */ {iv, iv, iv, iv, iv, iv, iv, iv, iv, iv},
     },
 };
 // clang-format on

@@ -707,6 +707,18 @@ TEST(TcpReset, be_liberal_lets_everything_out_of_the_window_pass_but_a_reset) {
     }
 }
 
+TEST(TcpReset, as_the_kernel_a_number_of_zero_is_believed_before_the_connection_is_assured) {
+    // RFC 9293 3.10.7.1: whoever answers without a connection has no number to give. It still has
+    // to lie in the window.
+    const auto options = TrackingOptions::linux_profile();
+    TcpLab fresh{options, 5, 2000};
+    fresh.play({"> S 0", "< SA 0 ack 1", "> R =0 | pass CLOSE 10"});
+    TcpLab one_below{options, 5, 2000};
+    one_below.play({"> S 0", "< SA 0 ack 1", "> R 0 | invalid SYN_RECV", "> R 1 | pass CLOSE 10"});
+    TcpLab assured{options, 5, 2000};
+    assured.play({HANDSHAKE, "> R =0 | invalid ESTABLISHED"});
+}
+
 TEST(TcpReset, ignore_invalid_rst_leaves_an_old_reset_to_the_window_check) {
     TrackingOptions options = TrackingOptions::linux_profile();
     TcpLab lab{options, 1000, 2000};
@@ -871,8 +883,12 @@ TEST(TcpQuote, the_unknown_scale_of_a_picked_up_connection_widens_the_range) {
     options.tcp_loose = true;
     TcpLab lab{options, 1000, 2000};
     lab.play({"> P. 1 ack 1 len 10"});
-    EXPECT_TRUE(TcpTracker::quotes_window(lab.state, Direction::Original, 1011 + (1U << 30)));
-    EXPECT_FALSE(TcpTracker::quotes_window(lab.state, Direction::Original, 1012 + (1U << 30)));
+    constexpr uint32_t kEnd = 1011;
+    constexpr uint32_t kFurthest = 1U << 30;
+    for (const uint32_t inside : {kEnd, kEnd + kFurthest, kEnd - kFurthest})
+        EXPECT_TRUE(TcpTracker::quotes_window(lab.state, Direction::Original, inside)) << inside;
+    for (const uint32_t outside : {kEnd + kFurthest + 1, kEnd - kFurthest - 1, kEnd + (1U << 31)})
+        EXPECT_FALSE(TcpTracker::quotes_window(lab.state, Direction::Original, outside)) << outside;
 }
 
 // ------------------------------------------------------------------------------------------

@@ -307,6 +307,50 @@ TEST(TcpWindow, unacknowledged_data_is_marked_until_all_of_it_is_acknowledged) {
     EXPECT_FALSE(marked());
 }
 
+TEST(TcpWindow, begins_with_what_its_first_segment_says) {
+    const std::vector<uint8_t> options{2, 4, 5, 180, 4, 2, 3, 3, 7};
+    const TcpSegment syn{
+        .sequence = 99, .window = 1000, .flags = tcp_flag::kSyn, .options = options};
+    TcpState state;
+    start_window(state, syn, false);
+    EXPECT_EQ(state.window[0].end, 100U);
+    EXPECT_EQ(state.window[0].max_end, 100U) << "nobody has allowed anything yet";
+    EXPECT_EQ(state.window[0].max_window, 1000U);
+    EXPECT_EQ(state.window[0].max_ack, 99U);
+    EXPECT_EQ(state.scale[0], 7);
+    EXPECT_EQ(state.flags[0], tcp_side_flag::kWindowScale | tcp_side_flag::kSackPermitted);
+    EXPECT_EQ(state.flags[1], 0);
+
+    const TcpSegment data{
+        .sequence = 99, .ack = 50, .window = 1000, .flags = tcp_flag::kAck, .payload_length = 10};
+    start_window(state, data, true);
+    EXPECT_EQ(state.window[0].end, 109U);
+    EXPECT_EQ(state.window[0].max_end, 1109U);
+    EXPECT_EQ(state.window[0].max_window, 1000U);
+    EXPECT_EQ(state.scale[0], 0);
+    for (const uint8_t flags : state.flags)
+        EXPECT_EQ(flags, tcp_side_flag::kSackPermitted | tcp_side_flag::kLiberal);
+    const TcpSegment closed{.sequence = 99, .window = 0, .flags = tcp_flag::kAck};
+    start_window(state, closed, true);
+    EXPECT_EQ(state.window[0].max_window, 1U);
+}
+
+TEST(TcpWindow, an_acknowledgement_of_zero_in_a_reset_says_nothing) {
+    const auto judge = [](uint8_t flags, uint32_t ack) {
+        TcpState state;
+        state.window[0] = {.end = 1000, .max_end = 2000, .max_window = 1000, .max_ack = 1000};
+        state.window[1] = {
+            .end = 5'000'000, .max_end = 5'001'000, .max_window = 1000, .max_ack = 5'000'000};
+        const TcpSegment segment{.sequence = 1000, .ack = ack, .window = 1000, .flags = flags};
+        return check_window(state, TcpPhase::Established, segment, Direction::Original,
+                            TcpPacketIndex::Rst, false);
+    };
+    EXPECT_EQ(judge(tcp_flag::kRst | tcp_flag::kAck, 0), WindowVerdict::Accept);
+    EXPECT_EQ(judge(tcp_flag::kRst | tcp_flag::kAck, 1), WindowVerdict::Ignore);
+    EXPECT_EQ(judge(tcp_flag::kRst, 1), WindowVerdict::Accept);
+    EXPECT_EQ(judge(tcp_flag::kAck, 0), WindowVerdict::Ignore);
+}
+
 TEST(TcpWindow, an_answer_to_a_keepalive_on_a_picked_up_connection_fits) {
     TcpState state;
     const TcpSegment probe{.sequence = 99, .ack = 50, .window = 1000, .flags = tcp_flag::kAck};
