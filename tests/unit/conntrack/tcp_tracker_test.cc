@@ -810,6 +810,20 @@ TEST(TcpTimeout, no_random_conversation_outlives_the_longest_timeout_or_breaks_a
     }
 }
 
+TEST(TcpSituation, an_answered_syn_that_was_let_through_brings_its_own_offer) {
+    TcpLab lab{TrackingOptions::linux_profile(), 1000, 2000};
+    lab.play({"> S 0 win 1000 ws 1", "< SA 0 ack 1 win 1000 ws 1", "> . 1 ack 1",
+              "> S 400000 win 2000 ws 7 sackok | keep ESTABLISHED",
+              "< SA 700000 ack 400001 win 3000 ws 5 sackok | pass SYN_RECV 60"});
+    EXPECT_EQ(lab.state.scale[0], 7);
+    EXPECT_EQ(lab.state.scale[1], 5);
+    EXPECT_EQ(lab.state.window[0].end, 401001U);
+    EXPECT_EQ(lab.state.window[0].max_ack, 401000U);
+    constexpr uint8_t kOffer = tcp_side_flag::kWindowScale | tcp_side_flag::kSackPermitted;
+    for (const uint8_t flags : lab.state.flags)
+        EXPECT_EQ(flags & kOffer, kOffer);
+}
+
 // ------------------------------------------------------------------------------------------
 // What an ICMP error may quote: threats T01.
 

@@ -307,6 +307,31 @@ TEST(TcpWindow, unacknowledged_data_is_marked_until_all_of_it_is_acknowledged) {
     EXPECT_FALSE(marked());
 }
 
+TEST(TcpWindow, what_was_once_allowed_is_not_taken_back) {
+    // The short way and the long way; the acknowledgement's window ends so far from the limit.
+    for (const bool short_way : {true, false}) {
+        for (const int delta : {-3, -2, -1, 0, 1, 2}) {
+            TcpState state;
+            state.window[0] = {.end = 1000, .max_end = 1500, .max_window = 1000, .max_ack = 2000};
+            state.window[1] = {.end = 2000, .max_end = 3000, .max_window = 1000, .max_ack = 1000};
+            state.flags = {tcp_side_flag::kMaxAckSet, tcp_side_flag::kMaxAckSet};
+            const TcpSegment segment{.sequence = 1000,
+                                     .ack = 2000,
+                                     .window = static_cast<uint16_t>(1000 + delta),
+                                     .flags = tcp_flag::kAck};
+            if (short_way) {
+                EXPECT_TRUE(advance_window(state, segment, Direction::Original));
+            } else {
+                EXPECT_EQ(check_window(state, TcpPhase::Established, segment, Direction::Original,
+                                       TcpPacketIndex::Ack, false),
+                          WindowVerdict::Accept);
+            }
+            EXPECT_EQ(state.window[1].max_end, 3000U + static_cast<uint32_t>(std::max(delta, 0)))
+                << short_way << ' ' << delta;
+        }
+    }
+}
+
 TEST(TcpWindow, begins_with_what_its_first_segment_says) {
     const std::vector<uint8_t> options{2, 4, 5, 180, 4, 2, 3, 3, 7};
     const TcpSegment syn{
