@@ -824,6 +824,31 @@ TEST(TcpSituation, an_answered_syn_that_was_let_through_brings_its_own_offer) {
         EXPECT_EQ(flags & kOffer, kOffer);
 }
 
+TEST(TcpSituation, such_a_syn_forgets_what_was_allowed_to_the_old_connection) {
+    TcpLab lab{TrackingOptions::linux_profile(), 1'000'000, 2000};
+    lab.play({"> S 0 win 1000", "< SA 0 ack 1 win 1000", "> . 1 ack 1",
+              "> S -400000 win 2000 | keep ESTABLISHED",
+              "< SA 700000 ack -399999 win 3000 | pass SYN_RECV 60"});
+    EXPECT_EQ(lab.state.window[0].max_end, 600'001U + 3000);
+}
+
+TEST(TcpSituation, the_last_packet_is_the_last_one_however_it_was_judged) {
+    const auto last = [](const TcpLab& lab) {
+        return static_cast<TcpPacketIndex>(lab.state.last_index);
+    };
+    TcpLab lab{TrackingOptions::linux_profile(), 1000, 2000};
+    lab.play({HANDSHAKE, "< . 1 ack 1", "> S 400000 | keep ESTABLISHED"});
+    EXPECT_EQ(last(lab), TcpPacketIndex::Syn);
+    lab.play({"> P. 1 ack 1 len 10 | pass ESTABLISHED"});
+    EXPECT_EQ(last(lab), TcpPacketIndex::Ack);
+    // A challenge ACK answers a SYN; in a simultaneous open nobody has asked.
+    TcpLab both{TrackingOptions::linux_profile(), 1000, 2000};
+    both.play({"> S 0", "< S 0"});
+    const uint32_t before = both.state.last_ack;
+    both.play({"< . 77 ack 5 | keep"});
+    EXPECT_EQ(both.state.last_ack, before);
+}
+
 // ------------------------------------------------------------------------------------------
 // What an ICMP error may quote: threats T01.
 

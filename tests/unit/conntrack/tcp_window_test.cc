@@ -233,9 +233,9 @@ TEST(TcpWindow, the_short_way_does_what_the_long_way_does_or_nothing_at_all) {
         const std::vector<uint8_t> options = some_options(random() % 4, near(segment.ack));
         segment.options = options;
         state.last_sequence = random() % 2 == 0 ? segment.sequence : 0;
-        state.last_ack = segment.ack;
+        state.last_ack = random() % 4 == 0 ? 0 : segment.ack;
         state.last_end = random() % 2 == 0 ? sequence_end(segment) : 0;
-        state.last_window = segment.window;
+        state.last_window = random() % 4 == 0 ? uint16_t{1} : segment.window;
         state.last_direction = static_cast<uint8_t>(random() % 2) & 1;
         state.retransmissions = static_cast<uint8_t>(random() % 16) & 15;
         const TcpState before = state;
@@ -443,6 +443,7 @@ TEST(TcpOptions, a_syns_offer_is_read_and_nothing_that_is_malformed) {
         {"scale of wrong length", {3, 4, 7, 7, 4, 2}, kSack, 0},
         {"sack permitted of wrong length", {4, 3, 0, 3, 3, 7}, kScale, 7},
         {"end of list", {0, 3, 3, 7}, 0, 0},
+        {"end of list, before what could be a length", {0, 2, 3, 3, 7}, 0, 0},
         {"length 0", {4, 2, 9, 0, 3, 3, 7}, kSack, 0},
         {"length 1", {4, 2, 9, 1, 3, 3, 7}, kSack, 0},
         {"length beyond the end", {4, 2, 3, 3}, kSack, 0},
