@@ -48,6 +48,7 @@ struct PlainData {
 /// bucket): key, deadline, state, counters, and of a tunnel what its plain data looks like. TCP
 /// needs the second line too, for its windows; both are prefetched together. IPv6 addresses stand
 /// in a parallel array of the shard.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of a union one member has the value
 struct alignas(64) Connection {
     // first line
     FlowKey key{};
