@@ -7,6 +7,7 @@
 #include "conntrack/options.h"
 #include "conntrack/tracker.h"
 #include "flow/key.h"
+#include "packet/udp.h"
 
 #include <array>
 #include <cstddef>
@@ -30,7 +31,6 @@ inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by its
 /// observer by. That is settled in the connection's first line, so that a tunnel's data costs what
 /// other UDP does (ADR 19).
 struct PlainData {
-    static constexpr uint32_t kUdpHeader = 8;
     static constexpr unsigned kFirstBit = 6;  ///< of `lengths`, a bit by Direction: it passes
     static constexpr uint32_t kUnit = 4;
     static constexpr uint16_t kLongest = kUnit * ((1U << kFirstBit) - 1);
@@ -38,8 +38,14 @@ struct PlainData {
     /// `lengths` has, below the two bits, the longest UDP payload that has to be looked at, in
     /// units of four bytes. The value is that of the UDP header's length field.
     [[nodiscard]] static constexpr uint32_t longest_other(uint8_t lengths) noexcept {
-        return kUdpHeader + kUnit * (lengths & ((1U << kFirstBit) - 1));
+        return uint32_t{Udp::kLength} + kUnit * (lengths & ((1U << kFirstBit) - 1));
     }
+};
+
+/// A connection's first line has no room for both.
+union RuleOrData {
+    uint16_t rule = 0;                 ///< not for kWatched: see Connection::allowed_by()
+    std::array<uint8_t, 2> data_byte;  ///< for kWatched, by Direction: what plain data begins with
 };
 
 /// One tracked connection: two cache lines.
@@ -48,7 +54,6 @@ struct PlainData {
 /// bucket): key, deadline, state, counters, and of a tunnel what its plain data looks like. TCP
 /// needs the second line too, for its windows; both are prefetched together. IPv6 addresses stand
 /// in a parallel array of the shard.
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): of a union one member has the value
 struct alignas(64) Connection {
     // first line
     FlowKey key{};
@@ -56,11 +61,7 @@ struct alignas(64) Connection {
     Tick deadline{};    ///< when it ends unless renewed
     uint8_t state = 0;  ///< of the protocol's tracker; UDP has none: PlainData::lengths
     uint8_t flags = 0;  ///< connection_flag
-    union {
-        uint16_t rule = 0;  ///< not for kWatched: see allowed_by()
-        /// For kWatched, by Direction: what plain data begins with.
-        std::array<uint8_t, 2> data_byte;
-    };
+    RuleOrData rule_or_data{};
     std::array<uint64_t, 2> packets{};  ///< by Direction
     std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
     // second line
@@ -75,7 +76,7 @@ struct alignas(64) Connection {
 
     /// The rule; Policy::kDefaultRule: the default.
     [[nodiscard]] uint16_t allowed_by() const noexcept {
-        return has(connection_flag::kWatched) ? protocol.udp.rule : rule;
+        return has(connection_flag::kWatched) ? protocol.udp.rule : rule_or_data.rule;
     }
 
     /// Whether the observer of a tunnel need not see this packet of it (PlainData).
@@ -85,7 +86,7 @@ struct alignas(64) Connection {
         const uint32_t length = load_be16(udp + 4);
         return (state >> PlainData::kFirstBit >> side & 1U) != 0 &&
                length > PlainData::longest_other(state) && length <= present &&
-               udp[PlainData::kUdpHeader] == data_byte[side];
+               udp[Udp::kLength] == rule_or_data.data_byte[side];
     }
 };
 static_assert(sizeof(Connection) == 128);

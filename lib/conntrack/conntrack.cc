@@ -251,10 +251,8 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
         return tracked;
     }
     tracked.ct_class = CtClass::Related;
-    if (connection.has(flag::kWatched)) {
-        tracked.tunnel = connection.protocol.udp.tunnel;
-        tracked.index = index;
-    }
+    tracked.index = index;
+    if (connection.has(flag::kWatched)) tracked.tunnel = connection.protocol.udp.tunnel;
     if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted)) {
         connection.closed_by = closer(tracked.direction);
         end(index, EndReason::IcmpError, now);

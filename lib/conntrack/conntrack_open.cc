@@ -112,7 +112,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     connection.flags |= flag::kUsed;
     if (id.swapped) connection.flags |= flag::kOriginalSwapped;
     if (opening.from_inside) connection.flags |= flag::kFromInside;
-    connection.rule = opening.rule;
+    connection.rule_or_data.rule = opening.rule;
     connection.policy_generation = opening.policy_generation;
     connection.late = opening.late;
     connection.packets[0] = 1;

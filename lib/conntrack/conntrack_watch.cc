@@ -30,10 +30,10 @@ void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
     if (handle != 0) {
         connection.flags |= flag::kWatched;
         udp.rule = rule;
-        connection.data_byte = {};
+        connection.rule_or_data.data_byte = {};
     } else {
         connection.flags &= static_cast<uint8_t>(~flag::kWatched);
-        connection.rule = rule;
+        connection.rule_or_data.rule = rule;
     }
 }
 
@@ -47,7 +47,7 @@ void Conntrack::let_pass(uint32_t index, Direction direction, uint8_t first_byte
     const auto before = static_cast<uint8_t>(other == 0 ? 0 : connection.state ^ other);
     const auto units = static_cast<uint8_t>((small + PlainData::kUnit - 1) / PlainData::kUnit);
     connection.state = static_cast<uint8_t>(std::max(before, units) | other | pass_bit(direction));
-    connection.data_byte[static_cast<size_t>(direction)] = first_byte;
+    connection.rule_or_data.data_byte[static_cast<size_t>(direction)] = first_byte;
 }
 
 void Conntrack::let_none_pass(uint32_t index, Direction direction) noexcept {

@@ -3,6 +3,7 @@
 
 #include "base/byteorder.h"
 #include "packet/icmp.h"
+#include "packet/udp.h"
 
 #include <algorithm>
 
@@ -10,15 +11,13 @@ namespace ravelin {
 
 namespace {
 
-constexpr uint16_t kUdpHeader = 8;
-
 std::span<const uint8_t> udp_payload(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
     const uint8_t* udp = packet.frame.data + headers.l4_offset;
     // By the UDP header's word; 0 is a jumbogram's (RFC 2675 4).
     const uint32_t length = load_be16(udp + 4);
     const uint32_t end = length == 0 ? headers.l4_length : std::min(length, headers.l4_length);
-    return {udp + kUdpHeader, end > kUdpHeader ? end - kUdpHeader : 0};
+    return {udp + Udp::kLength, end > Udp::kLength ? end - Udp::kLength : 0};
 }
 
 /// The next hop's MTU that an ICMP error names; 0: none.

@@ -15,8 +15,8 @@ namespace ravelin {
 
 /// One tunnel, as the worker that owns its connection sees it. Arrays are by Side.
 ///
-/// Layout. A data packet of an established tunnel touches the first line only; all else is for
-/// packets that say something: handshakes, keepalives, good-byes.
+/// Layout. Plain data of an established tunnel doesn't come here at all (TunnelTable); what is
+/// noted of it at each round, and of the one packet that is looked at, stands in the first line.
 struct alignas(64) Tunnel {
     // first line
     uint32_t connection = 0;  ///< the shard's entry; which is ours if it names our handle
@@ -40,7 +40,7 @@ struct alignas(64) Tunnel {
     uint8_t inspected = 0;  ///< packets looked at before it was confirmed
     ControlWrap wrap = ControlWrap::None;
 
-    // of all packets that aren't plain data
+    // for packets that say something: handshakes, keepalives, good-byes
     std::array<uint64_t, 2> session{};
     std::array<uint32_t, 2> peer_id{};
     std::array<Address, 2> address{};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A tunnel's plain data passes its observer by, and nothing that is known of the tunnel suffers.
 #include "support/fragmenter.h"
-#include "support/lab.h"
-#include "support/openvpn_packets.h"
+#include "support/openvpn_session.h"
 
 #include <gtest/gtest.h>
 
@@ -16,24 +15,22 @@ namespace {
 namespace openvpn_packet = testing::openvpn_packet;
 using testing::Bytes;
 using testing::Fate;
-using testing::kInside;
+using testing::kClient;
+using testing::kClientAddress;
 using testing::kOutside;
+using testing::kServer;
+using testing::kServerAddress;
 using testing::Lab;
 using testing::PacketBuilder;
 
-constexpr const char* kClientAddress = "198.51.100.7";
-constexpr const char* kServerAddress = "192.0.2.20";
-constexpr uint64_t kClient = 0xa2d7ad0826c573ef;
-constexpr uint64_t kServer = 0x0b228b61a2719f63;
 constexpr size_t kPing = 40;
 constexpr size_t kData = 100;
 
 /// A tunnel of OpenVPN that has had keepalives and data both ways.
-class PlainData : public ::testing::Test {
+class PlainData : public ::testing::Test, protected testing::OpenVpnSession {
   protected:
-    PlainData() {
-        client(openvpn_packet::plain(7, 0, kClient, 0, 0, 0, 0));
-        server(openvpn_packet::plain(8, 0, kServer, 1, kClient, 0, 0));
+    PlainData() : OpenVpnSession{Lab::allow_all()} {
+        connect();
         for (int round = 0; round < 3; ++round) {
             data(Side::Client, kPing);
             data(Side::Server, kPing);
@@ -42,27 +39,11 @@ class PlainData : public ::testing::Test {
         data(Side::Server);
     }
 
-    Fate client(const Bytes& payload) { return lab.pass(kOutside, frame_of(payload)); }
-    Fate server(const Bytes& payload) {
-        return lab.pass(kInside, PacketBuilder{}
-                                     .ipv4(kServerAddress, kClientAddress)
-                                     .udp(1194, port)
-                                     .payload(payload)
-                                     .build());
-    }
-    [[nodiscard]] Bytes frame_of(const Bytes& payload) const {
-        return PacketBuilder{}
-            .ipv4(kClientAddress, kServerAddress)
-            .udp(port, 1194)
-            .payload(payload)
-            .build();
-    }
     Fate data(Side from, size_t length = kData) {
         const auto side = static_cast<size_t>(from);
-        const Bytes payload = openvpn_packet::data(0, 3, ++counter[side], length);
         ++sent[side];
-        last[side] = lab.clock.now();
-        return from == Side::Client ? client(payload) : server(payload);
+        last_sent[side] = lab.clock.now();
+        return from == Side::Client ? client_data(length) : server_data(length);
     }
 
     Shard& shard() { return lab.workers[0]->shard(); }
@@ -87,11 +68,8 @@ class PlainData : public ::testing::Test {
         return flows.front();
     }
 
-    Lab lab{1, Lab::allow_all(), 1024, false, {}, 1024, 64};
-    uint16_t port = 50000;
-    std::array<uint32_t, 2> counter{};
     std::array<uint64_t, 2> sent{};
-    std::array<Instant, 2> last{};
+    std::array<Instant, 2> last_sent{};
 };
 
 TEST_F(PlainData, isnt_looked_at_but_all_else_is) {
@@ -101,12 +79,12 @@ TEST_F(PlainData, isnt_looked_at_but_all_else_is) {
     data(Side::Client);
     EXPECT_EQ(known_counter(Side::Client), known) << "it has passed by";
     data(Side::Client, kPing);
-    EXPECT_EQ(known_counter(Side::Client), counter[0]) << "a keepalive is looked at";
+    EXPECT_EQ(known_counter(Side::Client), client_counter) << "a keepalive is looked at";
     data(Side::Client);
     // A longer packet that begins otherwise: the hard reset of a new session.
     client(openvpn_packet::plain(7, 0, kClient + 1, 0, 0, 0, 0));
     client(openvpn_packet::data(1, 3, 1, kData));
-    EXPECT_NE(known_counter(Side::Client), counter[0]);
+    EXPECT_NE(known_counter(Side::Client), client_counter);
 }
 
 TEST_F(PlainData, is_accounted_for_at_the_next_round) {
@@ -149,9 +127,9 @@ TEST_F(PlainData, shows_its_counter_once_in_four_rounds) {
         data(Side::Client);
         data(Side::Server);
         // So old is what is known at most: four rounds, and the next packet.
-        EXPECT_LE(counter[0] - known_counter(Side::Client), 102U);
-        EXPECT_LE(counter[1] - known_counter(Side::Server), 102U);
-        furthest = std::max(furthest, counter[0] - known_counter(Side::Client));
+        EXPECT_LE(client_counter - known_counter(Side::Client), 102U);
+        EXPECT_LE(server_counter - known_counter(Side::Server), 102U);
+        furthest = std::max(furthest, client_counter - known_counter(Side::Client));
     }
     EXPECT_GT(furthest, 90U);
 }
@@ -186,8 +164,12 @@ TEST_F(PlainData, of_a_client_that_has_moved_passes_in_the_new_connection_only) 
 
 TEST_F(PlainData, in_pieces_is_counted_as_such) {
     const std::array<uint32_t, 2> before = tunnel().fragments;
-    for (const Bytes& piece :
-         testing::fragments_of(frame_of(openvpn_packet::data(0, 3, ++counter[0], 200)), 48, 7))
+    const Bytes whole = PacketBuilder{}
+                            .ipv4(kClientAddress, kServerAddress)
+                            .udp(port, 1194)
+                            .payload(openvpn_packet::data(0, 3, ++client_counter, 200))
+                            .build();
+    for (const Bytes& piece : testing::fragments_of(whole, 48, 7))
         lab.pass(kOutside, piece);
     EXPECT_EQ(tunnel().fragments[0], before[0] + 1);
 }
@@ -219,7 +201,7 @@ TEST_F(PlainData, leaves_nothing_out_whatever_comes_when) {
             lab.wait(kStep);
         // The connection lives for what its tunnel needs after its last packet, as soon as a round
         // has been there, and until then for what any UDP has.
-        const Duration quiet = lab.clock.now() - std::max(last[0], last[1]);
+        const Duration quiet = lab.clock.now() - std::max(last_sent[0], last_sent[1]);
         const bool settled = quiet >= TunnelTable::kRound + kStep;
         const Duration timeout = tunnel().timeout;
         ASSERT_GE(flow().remaining,
@@ -236,7 +218,7 @@ TEST_F(PlainData, leaves_nothing_out_whatever_comes_when) {
         lab.wait(TunnelTable::kRound);
         for (size_t side = 0; side < 2; ++side) {
             ASSERT_EQ(tunnel().data_packets[side] - before[side], sent[side]) << step;
-            const Duration late = tunnel().last_seen[side].since(Tick::at(last[side])) * kTick;
+            const Duration late = tunnel().last_seen[side].since(Tick::at(last_sent[side])) * kTick;
             ASSERT_GE(late, 0s) << step;
             ASSERT_LE(late, TunnelTable::kRound + kStep) << step;
         }

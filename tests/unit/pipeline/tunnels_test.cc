@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // VPN tunnels, seen from the ports.
 #include "support/fragmenter.h"
-#include "support/lab.h"
-#include "support/openvpn_packets.h"
+#include "support/openvpn_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,17 +18,18 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::Fate;
 using ::testing::IsEmpty;
+using testing::kClient;
+using testing::kClientAddress;
 using testing::kInside;
 using testing::kOutside;
+using testing::kServer;
+using testing::kServerAddress;
 using testing::Lab;
 using ::testing::Not;
 using testing::PacketBuilder;
+using Session = testing::OpenVpnSession;
 
-constexpr const char* kClientAddress = "198.51.100.7";
 constexpr const char* kOtherAddress = "198.51.100.8";
-constexpr const char* kServerAddress = "192.0.2.20";
-constexpr uint64_t kClient = 0xa2d7ad0826c573ef;
-constexpr uint64_t kServer = 0x0b228b61a2719f63;
 
 /// Clients outside may open to the concentrator inside, which may only answer: the configuration
 /// in which a timeout shorter than the keepalive kills tunnels.
@@ -40,55 +40,6 @@ Runtime concentrator(Duration udp_timeout) {
     runtime.tracking.timeouts.udp_replied = udp_timeout;
     return runtime;
 }
-
-/// A client and a server that speak OpenVPN through the appliance.
-class Session {
-  public:
-    explicit Session(Runtime runtime, uint32_t tunnels = 64)
-        : lab{1, std::move(runtime), 1024, false, {}, 1024, tunnels} {}
-
-    Fate client(const Bytes& payload) {
-        return lab.pass(
-            kOutside,
-            PacketBuilder{}.ipv4(address, kServerAddress).udp(port, 1194).payload(payload).build());
-    }
-    Fate server(const Bytes& payload) { return server(payload, address, port); }
-    Fate server(const Bytes& payload, const char* to, uint16_t to_port) {
-        return lab.pass(
-            kInside,
-            PacketBuilder{}.ipv4(kServerAddress, to).udp(1194, to_port).payload(payload).build());
-    }
-    Fate client_data(size_t length = 100) {
-        return client(openvpn_packet::data(0, 3, ++client_counter, length));
-    }
-    Fate server_data(size_t length = 100) {
-        return server(openvpn_packet::data(0, 3, ++server_counter, length));
-    }
-    void connect() {
-        client(openvpn_packet::plain(7, 0, kClient, 0, 0, 0, 0));
-        server(openvpn_packet::plain(8, 0, kServer, 1, kClient, 0, 0));
-        client_data();
-        server_data();
-    }
-    /// What management was told, in words.
-    std::vector<std::string> told() {
-        std::vector<std::string> words;
-        TunnelEvent event;
-        while (lab.links[0]->tunnel_events.pop(&event, 1) == 1) {
-            last = event;
-            words.push_back(std::string{keyword(event.kind)} + " " + keyword(event.from));
-        }
-        return words;
-    }
-    TunnelTable& tunnels() { return lab.workers[0]->shard().tunnels; }
-
-    Lab lab;
-    const char* address = kClientAddress;
-    uint16_t port = 50000;
-    uint32_t client_counter = 0;
-    uint32_t server_counter = 0;
-    TunnelEvent last;
-};
 
 TEST(Tunnels, a_session_is_told_from_its_first_packet) {
     Session session{concentrator(30s)};
