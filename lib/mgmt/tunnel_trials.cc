@@ -17,6 +17,8 @@ constexpr Duration kAnswerPatience = 10s;
 constexpr Duration kDoubt = 15s;
 /// Clients that come back within this time of each other do so at once.
 constexpr Duration kAtOnce = 10s;
+/// What begins and what falls silent within this time of each other may be cause and effect.
+constexpr Duration kJustThen = 1s;
 constexpr size_t kMostReturns = 64;
 constexpr Duration kRivalry = 1h;
 constexpr Duration kUsualKeepalive = 10s;
@@ -26,6 +28,12 @@ constexpr Duration kRenegotiationShadow = 70s;
 /// same moment.
 Duration tolerance(Duration keepalive) {
     return (keepalive == 0s ? kUsualKeepalive : keepalive) * 5 / 4 + 1s;
+}
+
+/// Servers push their own keepalive to clients, so that one side's tells the other's.
+Duration server_keepalive(const TunnelStory& story) {
+    const Duration own = story.keepalive(Side::Server);
+    return own == 0s ? story.keepalive(Side::Client) : own;
 }
 
 /// How well an old tunnel explains a new handshake, best first.
@@ -187,21 +195,26 @@ void TunnelRegistry::count_witnesses(Trial& trial, const TunnelStory& old) const
             !other.was_established() || server_key(other.record) != server_key(old.record))
             continue;
         // One that began later only proves that handshakes are answered.
-        if (other.record.established > silent_since + 1s) continue;
-        const Duration reach =
-            tolerance(std::max(old.keepalive(Side::Server), other.keepalive(Side::Server)));
+        if (other.record.established > silent_since + kJustThen) continue;
+        const Duration reach = tolerance(std::max(server_keepalive(old), server_keepalive(other)));
         const Duration after = other.last_seen(Side::Server) - silent_since;
-        if (after > reach)
+        if (after > reach) {
             ++e.alive;
-        else if (after >= -reach && !other.good_bye)
-            ++e.silent_too;
+            continue;
+        }
+        // What began just then may have been what silenced this one, and what its client had
+        // already replaced was silent for reasons of its own.
+        const TunnelStory* next = story(other.successor);
+        const bool replaced = next != nullptr && next->record.started <= silent_since + kJustThen;
+        const bool began_just_then = other.record.established >= silent_since - kJustThen;
+        if (after >= -reach && !other.good_bye && !replaced && !began_just_then) ++e.silent_too;
     }
 }
 
 void TunnelRegistry::look_for_rival(Trial& trial, const TunnelStory& old) {
     ResetEvidence& e = trial.evidence;
     const Instant silent_since = e.last_seen[kServer];
-    const Duration reach = tolerance(old.keepalive(Side::Server));
+    const Duration reach = tolerance(server_keepalive(old));
     const TunnelStory* rival = nullptr;
     const auto distance = [&](const TunnelStory& other) {
         return std::chrono::abs(other.record.established - silent_since);
@@ -212,7 +225,7 @@ void TunnelRegistry::look_for_rival(Trial& trial, const TunnelStory& old) {
             server_key(other.record) != server_key(old.record))
             continue;
         const Duration after = other.record.established - silent_since;
-        if (after < -1s || after > reach) continue;
+        if (after < -kJustThen || after > reach) continue;
         if (rival == nullptr || distance(other) < distance(*rival)) rival = &other;
     }
     if (rival == nullptr) return;
