@@ -31,6 +31,10 @@ class KeyedHash {
     [[nodiscard]] uint64_t operator()(__m128i first, __m128i second) const noexcept {
         return finish(_mm_xor_si128(mix(_mm_xor_si128(first, whitening_)), second));
     }
+    [[nodiscard]] uint64_t operator()(__m128i first, __m128i second, __m128i third) const noexcept {
+        const __m128i state = mix(_mm_xor_si128(first, whitening_));
+        return finish(_mm_xor_si128(mix(_mm_xor_si128(state, second)), third));
+    }
 
   private:
     [[nodiscard]] __m128i mix(__m128i state) const noexcept {

@@ -38,7 +38,7 @@ Frame FragmentTable::assemble(uint32_t index, DropReason& reason) noexcept {
     constexpr size_t kFragmentHeader = 8;
     const Datagram& datagram = datagrams_[index];
     const Slot& first = slots_[datagram.part[0].slot];
-    const bool v6 = datagram.key.family == Family::Ipv6;
+    const bool v6 = datagram.key.family() == Family::Ipv6;
     const size_t headers = v6 ? first.data - kFragmentHeader : first.data;
     Frame frame = first.frame;
     frame.buffer = nullptr;
@@ -77,7 +77,8 @@ void FragmentTable::release(uint32_t index, const DatagramVerdict& verdict,
     Datagram& datagram = datagrams_[index];
     if (datagram.first_slot == kNone) return;
     DCHECK(group_count_ < groups_.size());
-    groups_[(group_head_ + group_count_++) % groups_.size()] = {
+    const size_t end = size_t{group_head_} + group_count_++;
+    groups_[end < groups_.size() ? end : end - groups_.size()] = {
         .first = datagram.first_slot, .place = place, .verdict = verdict};
     Source& source = sources_[datagram.source];
     source.fragments -= datagram.parts;
@@ -90,7 +91,7 @@ void FragmentTable::release(uint32_t index, const DatagramVerdict& verdict,
 }
 
 void FragmentTable::drop(uint32_t index, DropReason reason, uint32_t place) noexcept {
-    release(index, {.reason = reason, .family = datagrams_[index].key.family}, place);
+    release(index, {.reason = reason, .family = datagrams_[index].key.family()}, place);
 }
 
 Duration FragmentTable::expire(const FragmentOptions& options, Instant now,
@@ -126,7 +127,7 @@ void FragmentTable::clear(DropReason reason) noexcept {
 bool FragmentTable::next(FragmentGroup& group) noexcept {
     if (group_count_ == 0) return false;
     group = groups_[group_head_];
-    group_head_ = (group_head_ + 1) % static_cast<uint32_t>(groups_.size());
+    if (++group_head_ == groups_.size()) group_head_ = 0;
     --group_count_;
     return true;
 }

@@ -100,45 +100,41 @@ FragmentTable::FragmentTable(const FragmentCapacity& capacity, const HashSecret&
         slots_[i].next = i + 1 < slots_.size() ? i + 1 : kNone;
 }
 
-FragmentTable::Key FragmentTable::key_of(const Frame& frame, const Headers& headers) noexcept {
+FragmentTable::Key::Key(const Frame& frame, const Headers& headers) noexcept {
     const uint8_t* const l3 = frame.data + headers.l3_offset;
-    Key key;
-    key.outer_vlan = headers.outer_vlan;
-    key.inner_vlan = headers.inner_vlan;
-    key.port = frame.port;
-    key.family = headers.family;
-    if (headers.family == Family::Ipv4) {
-        std::memcpy(key.source.data(), l3 + 12, 4);
-        std::memcpy(key.destination.data(), l3 + 16, 4);
-        key.identification = load_be16(l3 + 4);
-        key.protocol = headers.protocol;
-    } else {
-        std::memcpy(key.source.data(), l3 + 8, 16);
-        std::memcpy(key.destination.data(), l3 + 24, 16);
-        key.identification = load_be32(frame.data + headers.fragment_data - 4);
-    }
-    return key;
+    const bool v4 = headers.family == Family::Ipv4;
+    source =
+        v4 ? _mm_loadu_si32(l3 + 12) : _mm_loadu_si128(reinterpret_cast<const __m128i*>(l3 + 8));
+    destination =
+        v4 ? _mm_loadu_si32(l3 + 16) : _mm_loadu_si128(reinterpret_cast<const __m128i*>(l3 + 24));
+    const uint32_t identification =
+        v4 ? load_be16(l3 + 4) : load_be32(frame.data + headers.fragment_data - 4);
+    const uint64_t vlans = headers.outer_vlan | uint64_t{headers.inner_vlan} << 16;
+    const uint64_t protocol = v4 ? headers.protocol : 0;
+    const uint64_t way = frame.port | protocol << 8 | uint64_t(headers.family) << 16;
+    rest = _mm_set_epi64x(static_cast<int64_t>(way << 32 | vlans), identification);
+}
+
+bool FragmentTable::Key::operator==(const Key& other) const noexcept {
+    const __m128i ends = _mm_or_si128(_mm_xor_si128(source, other.source),
+                                      _mm_xor_si128(destination, other.destination));
+    const __m128i all = _mm_or_si128(ends, _mm_xor_si128(rest, other.rest));
+    return _mm_testz_si128(all, all) != 0;
 }
 
 uint32_t FragmentTable::hash_of(const Key& key) const noexcept {
-    const auto* const blocks = reinterpret_cast<const __m128i*>(&key);
-    const uint64_t ends = hash_(_mm_loadu_si128(blocks), _mm_loadu_si128(blocks + 1));
-    return static_cast<uint32_t>(
-        hash_(_mm_cvtsi64_si128(static_cast<int64_t>(ends)), _mm_loadu_si128(blocks + 2)));
+    return static_cast<uint32_t>(hash_(key.source, key.destination, key.rest));
 }
 
 uint32_t FragmentTable::source_of(const Key& key) const noexcept {
     // An IPv6 site has at least a /64 of addresses to spread over.
-    std::array<uint8_t, 16> block = key.source;
-    if (key.family == Family::Ipv6) std::fill(block.begin() + 8, block.end(), uint8_t{0});
-    const __m128i prefix = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block.data()));
-    const __m128i family = _mm_cvtsi32_si128(static_cast<int>(key.family));
-    return static_cast<uint32_t>(hash_(prefix, family)) % kSources;
+    const __m128i family = _mm_cvtsi32_si128(static_cast<int>(key.family()));
+    return static_cast<uint32_t>(hash_(_mm_move_epi64(key.source), family)) % kSources;
 }
 
 Duration FragmentTable::timeout_of(const Datagram& datagram,
                                    const FragmentOptions& options) noexcept {
-    return datagram.key.family == Family::Ipv4 ? options.ipv4_timeout : options.ipv6_timeout;
+    return datagram.key.family() == Family::Ipv4 ? options.ipv4_timeout : options.ipv6_timeout;
 }
 
 template <FragmentTable::Link FragmentTable::Datagram::*kLink>
@@ -166,7 +162,7 @@ void FragmentTable::forget(uint32_t index) noexcept {
     Datagram& datagram = datagrams_[index];
     table_.erase(datagram.hash, index);
     Source& source = sources_[datagram.source];
-    unlink<&Datagram::by_age>(list_of(datagram.key.family), index);
+    unlink<&Datagram::by_age>(list_of(datagram.key.family()), index);
     unlink<&Datagram::by_source>(source.list, index);
     --source.datagrams;
     datagram.by_age.next = free_datagram_;
@@ -183,8 +179,8 @@ void FragmentTable::prefetch_oldest() const noexcept {
 
 uint32_t FragmentTable::find(const Key& key, uint32_t hash, uint32_t place,
                              const FragmentOptions& options, Instant now) noexcept {
-    const uint32_t index = table_.find(
-        hash, [&](uint32_t at) { return std::memcmp(&datagrams_[at].key, &key, sizeof key) == 0; });
+    const uint32_t index =
+        table_.find(hash, [&](uint32_t at) { return datagrams_[at].key == key; });
     if (index == kNone) return kNone;
     // However far expire() is behind.
     if (now < datagrams_[index].arrived + timeout_of(datagrams_[index], options)) return index;
@@ -216,7 +212,7 @@ uint32_t FragmentTable::create(const Key& key, uint32_t hash, uint32_t place,
     datagram.first_slot = datagram.last_slot = kNone;
     datagram.bytes = datagram.covered = datagram.total = datagram.parts = 0;
     datagram.poison = DropReason::None;
-    link<&Datagram::by_age>(list_of(key.family), index);
+    link<&Datagram::by_age>(list_of(key.family()), index);
     link<&Datagram::by_source>(source.list, index);
     ++source.datagrams;
     if (free_datagram_ == kNone) prefetch_oldest();
@@ -333,14 +329,22 @@ void FragmentTable::insert(uint32_t index, const Fragment& fragment, uint32_t at
     source.bytes += bytes;
 }
 
-FragmentTable::Added FragmentTable::add(const Frame& frame, const Headers& headers, uint32_t place,
-                                        const FragmentOptions& options, Instant now) noexcept {
+uint32_t FragmentTable::prefetch(const Frame& frame, const Headers& headers) const noexcept {
+    const Key key{frame, headers};
+    const uint32_t hash = hash_of(key);
+    table_.prefetch(hash);
+    __builtin_prefetch(&sources_[source_of(key)]);
+    return hash;
+}
+
+FragmentTable::Added FragmentTable::add(const Frame& frame, const Headers& headers, uint32_t hash,
+                                        uint32_t place, const FragmentOptions& options,
+                                        Instant now) noexcept {
     const Fragment fragment{frame, headers};
     // Nobody could put these to use, so they harm no datagram.
     if (fragment.length() == 0 || (fragment.more && fragment.length() % 8 != 0))
         return {.reason = DropReason::FragmentMalformed};
-    const Key key = key_of(frame, headers);
-    const uint32_t hash = hash_of(key);
+    const Key key{frame, headers};
     uint32_t index = find(key, hash, place, options, now);
     if (index == kNone) index = create(key, hash, place, options, now);
     if (index == kNone) return {.reason = DropReason::FragmentTableFull};

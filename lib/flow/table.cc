@@ -49,9 +49,14 @@ void FlowTable::erase(uint32_t hash, uint32_t index) noexcept {
     uint32_t position = first(hash);
     for (uint32_t probe = 0; probe < kMaxProbes; ++probe) {
         Bucket& bucket = buckets_[position];
-        for (uint32_t slot = 0; slot < 8; ++slot) {
-            if ((bucket.used >> slot & 1U) == 0 || bucket.index[slot] != index) continue;
-            bucket.used = static_cast<uint8_t>(bucket.used & ~(1U << slot));
+        const __m256i indices =
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bucket.index.data()));
+        const __m256i equal =
+            _mm256_cmpeq_epi32(indices, _mm256_set1_epi32(static_cast<int>(index)));
+        const auto slots = static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(equal)));
+        if ((slots & bucket.used) != 0) {
+            // An index stands in the table once, but a free slot may still show it.
+            bucket.used = static_cast<uint8_t>(bucket.used & ~slots);
             --size_;
             return;
         }

@@ -13,9 +13,9 @@
 namespace ravelin {
 namespace {
 
-// The short cut: untagged IPv4 without options, whole, TCP or UDP, nothing wrong with it. Each
-// header byte is loaded once, and whatever isn't plainly good, whether the options refuse it or
-// not, goes the long way, which finds the reason.
+// The short cut: untagged IPv4 without options, whole, TCP or UDP, or a fragment, nothing wrong
+// with it. Each header byte is loaded once, and whatever isn't plainly good, whether the options
+// refuse it or not, goes the long way, which finds the reason.
 
 constexpr size_t kIp = Ethernet::kHeaderLength;
 constexpr size_t kUpper = kIp + Ipv4::kMinimumLength;
@@ -36,6 +36,11 @@ struct PlainHeader {
     [[nodiscard]] uint32_t source() const noexcept { return static_cast<uint32_t>(second >> 32); }
     /// More fragments, or an offset.
     [[nodiscard]] bool is_fragment() const noexcept { return (first & 0xff3f'0000'0000'0000) != 0; }
+    /// In bytes.
+    [[nodiscard]] uint16_t fragment_offset() const noexcept {
+        return static_cast<uint16_t>(
+            (__builtin_bswap16(static_cast<uint16_t>(first >> 48)) & 0x1fffU) * 8);
+    }
     [[nodiscard]] bool is_sum_good() const noexcept {
         // The version makes the sum differ from 0.
         return is_checksum_multiple(checksum_add(checksum_add(first, second), destination));
@@ -73,7 +78,7 @@ inline uint32_t parse_plain(std::span<const uint8_t> frame, Headers& headers) no
     const uint32_t total = load_be16(bytes + kIp + 2);
     // Below the shortest packet the difference wraps: one comparison for both ends.
     if (total - (kShortest - kIp) > frame.size() - kShortest) return kNotPlain;
-    if (ip.is_fragment() || !ip.is_sum_good() || ip.ttl() == 0) return kNotPlain;
+    if (!ip.is_sum_good() || ip.ttl() == 0) return kNotPlain;
     if (ip.may_be_martian() || ip.source() == ip.destination) return kNotPlain;
 
     const uint8_t* const upper = bytes + kUpper;
@@ -82,9 +87,16 @@ inline uint32_t parse_plain(std::span<const uint8_t> frame, Headers& headers) no
     headers.protocol = ip.protocol();
     headers.ip_length = total;
     headers.l4_length = length;
+    headers.ttl = ip.ttl();
+    if (ip.is_fragment()) [[unlikely]] {
+        headers.l4_header_length = 0;
+        headers.is_fragment = true;
+        headers.fragment_offset = ip.fragment_offset();
+        headers.fragment_data = kUpper;
+        return kNoChecksum;
+    }
     headers.source_port = load_be16(upper);
     headers.destination_port = load_be16(upper + 2);
-    headers.ttl = ip.ttl();
     if (ip.protocol() == ip_protocol::kUdp) {
         const uint32_t datagram = load_be16(upper + 4);
         if (datagram < Udp::kLength || datagram > length) return kNotPlain;

@@ -136,24 +136,24 @@ DropReason parse_ipv6(std::span<const uint8_t> packet, const ParseOptions& optio
 DropReason parse_any(std::span<const uint8_t> frame, const ParseOptions& options,
                      bool l4_checksum_good, Headers& headers) noexcept {
     headers = Headers{};
-    const auto ethernet = Ethernet::parse(frame);
-    if (!ethernet) return DropReason::L2Malformed;
-    headers.outer_vlan = ethernet->outer_vlan();
-    headers.inner_vlan = ethernet->inner_vlan();
-    headers.ether_type = ethernet->ether_type();
-    if (ethernet->has_more_tags() || ethernet->outer_vlan() == Ethernet::kReservedVlan ||
-        ethernet->inner_vlan() == Ethernet::kReservedVlan) {
+    Ethernet ethernet;
+    if (!ethernet.parse(frame)) return DropReason::L2Malformed;
+    headers.outer_vlan = ethernet.outer_vlan();
+    headers.inner_vlan = ethernet.inner_vlan();
+    headers.ether_type = ethernet.ether_type();
+    if (ethernet.has_more_tags() || ethernet.outer_vlan() == Ethernet::kReservedVlan ||
+        ethernet.inner_vlan() == Ethernet::kReservedVlan) {
         return DropReason::VlanUnsupported;
     }
-    const auto packet = frame.subspan(ethernet->payload_offset());
+    const auto packet = frame.subspan(ethernet.payload_offset());
     if (headers.ether_type == ether_type::kIpv4) {
         headers.family = Family::Ipv4;
-        headers.l3_offset = ethernet->payload_offset();
+        headers.l3_offset = ethernet.payload_offset();
         return parse_ipv4(packet, options, l4_checksum_good, headers);
     }
     if (headers.ether_type == ether_type::kIpv6) {
         headers.family = Family::Ipv6;
-        headers.l3_offset = ethernet->payload_offset();
+        headers.l3_offset = ethernet.payload_offset();
         return parse_ipv6(packet, options, l4_checksum_good, headers);
     }
     return DropReason::None;

@@ -196,11 +196,12 @@ void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
 
 void steer(Burst& burst, const Shard& shard) noexcept {
     for (Packet& packet : burst) {
-        if (packet.action != Action::Pending) {
-            if (packet.action != Action::Fragment || packet.steered) continue;
-        }
+        const bool fragment = packet.action == Action::Fragment;
+        if (packet.action != Action::Pending && !fragment) continue;
         const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
-        if (owner == shard.index) {
+        if (fragment && (packet.steered || owner == shard.index)) {
+            packet.id.hash = shard.fragments.prefetch(packet.frame, packet.headers);
+        } else if (owner == shard.index) {
             shard.conntrack.prefetch_bucket(packet.id);
         } else {
             packet.action = Action::HandOff;

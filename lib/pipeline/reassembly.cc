@@ -51,8 +51,8 @@ void reassemble(Packet& packet, uint32_t place, Shard& shard, const Runtime& run
                 Instant now) noexcept {
     if (!packet.steered)
         shard.counters.fragments_received[static_cast<size_t>(packet.headers.family)].add();
-    const FragmentTable::Added added =
-        shard.fragments.add(packet.frame, packet.headers, place, runtime.tracking.fragments, now);
+    const FragmentTable::Added added = shard.fragments.add(
+        packet.frame, packet.headers, packet.id.hash, place, runtime.tracking.fragments, now);
     if (added.reason != DropReason::None) {
         packet.ct_class = CtClass::Invalid;
         return packet.drop(added.reason);

@@ -54,11 +54,11 @@ class Table {
         Headers headers;
         EXPECT_EQ(parse(frame, options_of_parse(), false, headers), DropReason::None);
         EXPECT_TRUE(headers.is_fragment);
-        return table.add({.buffer = &frames_.back(),
-                          .data = frame.data(),
-                          .length = static_cast<uint32_t>(frame.size()),
-                          .port = port},
-                         headers, 0, options, now);
+        const Frame held{.buffer = &frames_.back(),
+                         .data = frame.data(),
+                         .length = static_cast<uint32_t>(frame.size()),
+                         .port = port};
+        return table.add(held, headers, table.prefetch(held, headers), 0, options, now);
     }
     DropReason refuse(Bytes bytes, Instant now = {}) {
         const auto added = add(std::move(bytes), now);

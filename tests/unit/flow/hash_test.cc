@@ -114,5 +114,29 @@ TEST(KeyedHash, every_bit_of_the_key_changes_half_of_the_hash) {
     }
 }
 
+TEST(KeyedHash, every_bit_of_three_blocks_changes_half_of_the_hash) {
+    const KeyedHash hash{HashSecret{2, 7, 1, 8}};
+    std::mt19937_64 random{5};
+    constexpr int kRounds = 400;
+    for (size_t bit = 0; bit < 384; ++bit) {
+        int differing = 0;
+        for (int round = 0; round < kRounds; ++round) {
+            std::array<std::array<uint64_t, 2>, 3> words{};
+            for (auto& block : words)
+                block = {random(), random()};
+            const auto hashed = [&] {
+                const auto block = [&](size_t at) {
+                    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words[at].data()));
+                };
+                return hash(block(0), block(1), block(2));
+            };
+            const uint64_t before = hashed();
+            words[bit / 128][bit / 64 % 2] ^= uint64_t{1} << bit % 64;
+            differing += std::popcount(before ^ hashed());
+        }
+        EXPECT_NEAR(static_cast<double>(differing) / kRounds, 32.0, 1.5) << "bit " << bit;
+    }
+}
+
 }  // namespace
 }  // namespace ravelin

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packet/parse.h"
 
+#include "base/byteorder.h"
+#include "packet/checksum.h"
+#include "packet/ethernet.h"
+#include "packet/ipv4.h"
 #include "packet/parse_any.h"
 #include "packets.h"
 #include "support/headers_check.h"
@@ -36,7 +40,11 @@ TEST(Parse, takes_every_kind_of_packet_that_is_right) {
 }
 
 TEST(Parse, the_short_cut_and_the_long_way_agree) {
-    for (const NamedPacket& packet : testing::valid_packets()) {
+    std::vector<NamedPacket> packets = testing::valid_packets();
+    packets.push_back({"first fragment", v4().fragment(0, true).udp(1, 2).payload("ab").build()});
+    packets.push_back({"middle one", v4().fragment(8, true).tcp(1, 2, "S").build()});
+    packets.push_back({"last one", v4().fragment(65528, false).icmp(8, 0, 7).build()});
+    for (const NamedPacket& packet : packets) {
         for (size_t at = 0; at < packet.bytes.size(); ++at) {
             for (const int mask : {0x00, 0x01, 0x10, 0x80, 0xff}) {
                 Bytes bytes = packet.bytes;
@@ -50,6 +58,21 @@ TEST(Parse, the_short_cut_and_the_long_way_agree) {
                 }
             }
         }
+    }
+}
+
+TEST(Parse, they_agree_about_every_value_of_the_fragment_field) {
+    Bytes bytes = v4().udp(1, 2).payload("ab").build();
+    uint8_t* const ip = bytes.data() + Ethernet::kHeaderLength;
+    for (uint32_t field = 0; field <= UINT16_MAX; ++field) {
+        store_be16(ip + 6, static_cast<uint16_t>(field));
+        store_be16(ip + 10, 0);
+        store_be16(ip + 10, checksum_of(checksum_sum(ip, Ipv4::kMinimumLength)));
+        Headers quick;
+        Headers full;
+        ASSERT_EQ(parse(bytes, {}, true, quick), parse_any(bytes, {}, true, full)) << field;
+        ASSERT_EQ(quick, full) << field;
+        ASSERT_EQ(quick.is_fragment, (field & 0x3fff) != 0) << field;
     }
 }
 
