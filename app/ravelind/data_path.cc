@@ -104,11 +104,12 @@ std::unique_ptr<DataPath::PollingWorker> DataPath::build_worker(
     for (size_t port = 0; port < ports_.size(); ++port) {
         if (index < ports_[port].queues().transmit) transmit[port] = {ports_[port].device(), index};
     }
+    const ShardCapacity capacity{
+        config_.fragments, config_.tombstones / topology_.worker_count,
+        std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost)};
     return std::make_unique<PollingWorker>(
         WorkerParts{index, topology_, indirection_, runtime_, quiescence_, mesh_, *links_[index],
-                    secret, config_.fragments, config_.tombstones / topology_.worker_count,
-                    std::min(config_.tunnels / topology_.worker_count, TunnelTable::kMost),
-                    &*sessions_},
+                    secret, capacity, &*sessions_},
         std::move(receive), transmit, time_);
 }
 

@@ -76,17 +76,16 @@ void ReplayIo::observe(const Packet& packet) noexcept {
 }
 
 struct Replay::Engine {
-    Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t capacity,
-           const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones,
-           uint32_t tunnels)
+    Engine(const Topology& wiring, std::unique_ptr<const Runtime> first, uint32_t connections,
+           const HashSecret& secret, const ShardCapacity& capacity)
         : topology{wiring}, runtime{std::move(first)}, sessions{secret, 4096} {
-        link.capacity = capacity;
+        link.capacity = connections;
         topology.worker_count = 1;
         for (std::vector<uint8_t>& transmitter : topology.transmitter)
             transmitter.assign(1, 0);
         worker = std::make_unique<Worker<ReplayIo, ReplayClock>>(
-            WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret,
-                        fragments, tombstones, tunnels, &sessions},
+            WorkerParts{0, topology, indirection, runtime, quiescence, mesh, link, secret, capacity,
+                        &sessions},
             io, clock);
         worker->shard().conntrack.identify(true);
         quiescence.enter(0);
@@ -104,11 +103,10 @@ struct Replay::Engine {
     std::unique_ptr<Worker<ReplayIo, ReplayClock>> worker;
 };
 
-Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-               const HashSecret& secret, const FragmentCapacity& fragments, uint32_t tombstones,
-               uint32_t tunnels)
-    : engine_{std::make_unique<Engine>(topology, std::move(runtime), capacity, secret, fragments,
-                                       tombstones, tunnels)} {}
+Replay::Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime,
+               uint32_t connections, const HashSecret& secret, const ShardCapacity& capacity)
+    : engine_{
+          std::make_unique<Engine>(topology, std::move(runtime), connections, secret, capacity)} {}
 
 Replay::~Replay() {
     engine_->quiescence.leave(0);

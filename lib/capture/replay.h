@@ -3,8 +3,8 @@
 
 #include "base/keyed_hash.h"
 #include "capture/merge.h"
-#include "conntrack/fragments.h"
 #include "conntrack/record.h"
+#include "pipeline/capacity.h"
 #include "pipeline/io.h"
 #include "pipeline/link.h"
 #include "pipeline/packet.h"
@@ -81,9 +81,8 @@ static_assert(PacketIo<ReplayIo>);
 /// that the outcome depends on the captures and the configuration alone.
 class Replay {
   public:
-    Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t capacity,
-           const HashSecret& secret, const FragmentCapacity& fragments = {},
-           uint32_t tombstones = 0, uint32_t tunnels = 0);
+    Replay(const Topology& topology, std::unique_ptr<const Runtime> runtime, uint32_t connections,
+           const HashSecret& secret, const ShardCapacity& capacity = {});
     ~Replay();
     Replay(const Replay&) = delete;
     Replay& operator=(const Replay&) = delete;

@@ -33,23 +33,22 @@ bool ends_by_error(Connection& connection, Direction quoted) noexcept {
 
 }  // namespace
 
-Conntrack::Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
-                     ConntrackCounters& counters, EventPort events, Instant start,
-                     uint32_t tombstones)
-    : capacity_{capacity},
+Conntrack::Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
+                     ConntrackCounters& counters, EventPort events, Instant start)
+    : capacity_{capacity.connections},
       shard_{shard},
       started_{start},
       extractor_{secret},
-      table_{capacity},
-      wheel_{capacity, Tick::at(start)},
-      connections_{capacity},
-      ipv6_{capacity},
-      tombstones_{tombstones},
-      reports_{tombstones != 0 ? StaleReports::kCapacity : 0},
+      table_{capacity_},
+      wheel_{capacity_, Tick::at(start)},
+      connections_{capacity_},
+      ipv6_{capacity_},
+      tombstones_{capacity.tombstones},
+      reports_{capacity.tombstones != 0 ? StaleReports::kCapacity : 0},
       counters_{counters},
       events_{events} {
-    CHECK(capacity > 0 && capacity < kNone);
-    for (uint32_t index = capacity; index-- > 0;) {
+    CHECK(capacity_ > 0 && capacity_ < kNone);
+    for (uint32_t index = capacity_; index-- > 0;) {
         connections_[index].hash = free_;
         free_ = index;
     }

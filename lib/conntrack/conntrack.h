@@ -70,9 +70,8 @@ class Conntrack {
   public:
     static constexpr uint32_t kNone = FlowTable::kNone;
 
-    Conntrack(uint32_t capacity, const HashSecret& secret, uint8_t shard,
-              ConntrackCounters& counters, EventPort events, Instant start,
-              uint32_t tombstones = 0);
+    Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
+              ConntrackCounters& counters, EventPort events, Instant start);
 
     /// Whoever wants Tracked::flow (replay, explain) asks once; it costs a hash per packet.
     void identify(bool on) noexcept { identify_ = on; }
@@ -123,10 +122,9 @@ class Conntrack {
     Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
                 const TrackingOptions& options, Instant now) noexcept;
 
-    /// Makes the connection of a late packet, with the origin and the state that `late` remembers,
-    /// which is forgotten. `opening` is that of the original direction.
-    Opened reopen(const Headers& headers, const FlowId& id, const uint8_t* l4, const Late& late,
-                  const Opening& opening, const TrackingOptions& options, Instant now) noexcept;
+    /// The connection that was opened for a late packet, as one of the original direction, goes on
+    /// as what `late` remembers, which is forgotten.
+    void resume(uint32_t index, const Late& late) noexcept;
 
     /// For a packet that has no connection: asks for the memory that find_late() will read.
     void prefetch_tombstone(const FlowId& id) const noexcept {

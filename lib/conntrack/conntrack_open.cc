@@ -131,16 +131,9 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     return {.flow = identify_ ? id_of(index) : 0, .index = index};
 }
 
-Opened Conntrack::reopen(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                         const Late& late, const Opening& opening, const TrackingOptions& options,
-                         Instant now) noexcept {
-    FlowId of_opener = id;
-    const bool reply = late.direction == Direction::Reply;
-    if (reply) of_opener.swapped = !id.swapped;
-    const Opened opened = open(headers, of_opener, l4, opening, options, now);
-    if (opened.reason != DropReason::None) return opened;
-    Connection& connection = connections_[opened.index];
-    if (reply) {
+void Conntrack::resume(uint32_t index, const Late& late) noexcept {
+    Connection& connection = connections_[index];
+    if (late.direction == Direction::Reply) {
         std::swap(connection.packets[0], connection.packets[1]);
         std::swap(connection.bytes[0], connection.bytes[1]);
     }
@@ -148,7 +141,6 @@ Opened Conntrack::reopen(const Headers& headers, const FlowId& id, const uint8_t
     connection.flags |= late.tombstone->flags & (flag::kSeenReply | flag::kAssured);
     gauge(connection).add();
     forget(*late.tombstone);
-    return opened;
 }
 
 }  // namespace ravelin

@@ -98,6 +98,12 @@ enum class StalePolicy : uint8_t {
     AsNew,      ///< as if nothing was remembered, as in the kernel
 };
 
+/// What a shard may remember; fixed at start.
+struct ConntrackCapacity {
+    uint32_t connections = 0;
+    uint32_t tombstones = 0;
+};
+
 /// Tombstones, as far as a reload may change them.
 struct TombstoneOptions {
     Duration ttl = 600s;  ///< how long after its end a connection is still remembered

@@ -31,17 +31,13 @@ bool same_peer(const TunnelStory& old, const TunnelStory& fresh) {
 }  // namespace
 
 void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
-    const auto vpn = static_cast<size_t>(event.tunnel.protocol);
     const auto side = static_cast<size_t>(event.from);
     switch (event.kind) {
         case TunnelEventKind::Started:
         case TunnelEventKind::Restarted:
             return note_started(story, event);
         case TunnelEventKind::Retried:
-            story.retries = static_cast<uint32_t>(event.value);
-            TunnelTally::add(counters_.retries[vpn]);
-            if (event.from == Side::Client && event.value >= kEnoughRetries)
-                answer_trials(story, false);
+            note_retried(story, event);
             break;
         case TunnelEventKind::Answered:
             story.answered = event.at;
@@ -56,8 +52,7 @@ void TunnelRegistry::apply(TunnelStory& story, const TunnelEvent& event) {
         case TunnelEventKind::Failed:
             return note_failed(story, event);
         case TunnelEventKind::Renegotiating:
-            TunnelTally::add(counters_.renegotiations[vpn][side]);
-            story.renegotiated = event.at;
+            note_renegotiating(story, event);
             break;
         case TunnelEventKind::Clock:
             return note_clock(story, event);
@@ -100,6 +95,18 @@ void TunnelRegistry::note_started(TunnelStory& story, const TunnelEvent& event) 
     TunnelTally::add(counters_.handshakes[static_cast<size_t>(event.tunnel.protocol)]);
     tell(story, event, event_words(event));
     if (event.kind == TunnelEventKind::Started) begin_trial(story, 0, event.at);
+}
+
+void TunnelRegistry::note_retried(TunnelStory& story, const TunnelEvent& event) {
+    story.retries = static_cast<uint32_t>(event.value);
+    TunnelTally::add(counters_.retries[static_cast<size_t>(event.tunnel.protocol)]);
+    if (event.from == Side::Client && event.value >= kEnoughRetries) answer_trials(story, false);
+}
+
+void TunnelRegistry::note_renegotiating(TunnelStory& story, const TunnelEvent& event) {
+    const auto vpn = static_cast<size_t>(event.tunnel.protocol);
+    TunnelTally::add(counters_.renegotiations[vpn][static_cast<size_t>(event.from)]);
+    story.renegotiated = event.at;
 }
 
 void TunnelRegistry::note_established(TunnelStory& story, const TunnelEvent& event) {

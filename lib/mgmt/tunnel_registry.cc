@@ -86,24 +86,7 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
     const TunnelRecord& record = event.tunnel;
     if (const auto found = by_record_.find(record.id); found != by_record_.end()) {
         TunnelStory* known = mutable_story(found->second);
-        if (event.kind == TunnelEventKind::Restarted) {
-            const uint32_t old = known->key;
-            // Nobody but the new session's first packet tells when the old one was last heard.
-            known->record.last_seen[1] = std::max(known->record.last_seen[1], record.last_seen[1]);
-            const bool refused = known->port_unreachable[0] > known->record.last_seen[0];
-            if (!known->silent[0] && !refused) known->record.last_seen[0] = event.at;
-            const auto silent = known->silent;
-            end(*known, CloseReason::Replaced, event.at);
-            TunnelStory* fresh = create(record, event.at);
-            if (fresh == nullptr) return nullptr;
-            // Its end is the end of its silence, but for the question why the client came back.
-            known = mutable_story(old);
-            if (known != nullptr) known->silent = silent;
-            begin_trial(*fresh, old, event.at);
-            if (known != nullptr) known->silent = {};
-            if (fresh->confirmed) answer_trials(*fresh, true);
-            return fresh;
-        }
+        if (event.kind == TunnelEventKind::Restarted) return begin_anew(*known, event);
         // A worker's slot is used again.
         const bool other =
             begins(event.kind) && (known->ended || known->record.started != record.started);
@@ -113,26 +96,52 @@ TunnelStory* TunnelRegistry::story_of(const TunnelEvent& event) {
         by_session_.find({endpoint(record, Side::Server), record.protocol, record.session[0]});
     if (record.session[0] != 0 && same != by_session_.end()) {
         TunnelStory* known = mutable_story(same->second);
-        if (known->records.size() == kMostRecords) {
-            by_record_.erase(known->records.front());
-            known->records.erase(known->records.begin());
-        }
-        known->records.push_back(record.id);
-        by_record_[record.id] = known->key;
-        const TunnelEndpoint before = endpoint(known->record, Side::Client);
-        take_record(*known, record, event.at);
-        if (before != endpoint(record, Side::Client)) {
-            TunnelEvent moved = event;
-            moved.kind = TunnelEventKind::Moved;
-            moved.address = before.address;
-            moved.port = before.port;
-            apply(*known, moved);
-        }
+        go_on_as(*known, event);
         return known;
     }
     if (event.kind == TunnelEventKind::Late) return same_ends(record);
     if (record.stage == TunnelStage::Closed) return nullptr;
     return create(record, event.at);
+}
+
+/// A new session on the addresses and ports of `known`, which it ends; nullptr: there is no room.
+TunnelStory* TunnelRegistry::begin_anew(TunnelStory& known, const TunnelEvent& event) {
+    const TunnelRecord& record = event.tunnel;
+    const uint32_t old = known.key;
+    // Nobody but the new session's first packet tells when the old one was last heard.
+    known.record.last_seen[1] = std::max(known.record.last_seen[1], record.last_seen[1]);
+    const bool refused = known.port_unreachable[0] > known.record.last_seen[0];
+    if (!known.silent[0] && !refused) known.record.last_seen[0] = event.at;
+    const auto silent = known.silent;
+    end(known, CloseReason::Replaced, event.at);
+    TunnelStory* const fresh = create(record, event.at);
+    if (fresh == nullptr) return nullptr;
+    // Its end is the end of its silence, but for the question why the client came back.
+    TunnelStory* const left = mutable_story(old);
+    if (left != nullptr) left->silent = silent;
+    begin_trial(*fresh, old, event.at);
+    if (left != nullptr) left->silent = {};
+    if (fresh->confirmed) answer_trials(*fresh, true);
+    return fresh;
+}
+
+/// The session of `known` on another connection, or on another worker.
+void TunnelRegistry::go_on_as(TunnelStory& known, const TunnelEvent& event) {
+    const TunnelRecord& record = event.tunnel;
+    if (known.records.size() == kMostRecords) {
+        by_record_.erase(known.records.front());
+        known.records.erase(known.records.begin());
+    }
+    known.records.push_back(record.id);
+    by_record_[record.id] = known.key;
+    const TunnelEndpoint before = endpoint(known.record, Side::Client);
+    take_record(known, record, event.at);
+    if (before == endpoint(record, Side::Client)) return;
+    TunnelEvent moved = event;
+    moved.kind = TunnelEventKind::Moved;
+    moved.address = before.address;
+    moved.port = before.port;
+    apply(known, moved);
 }
 
 /// A connection that idled out may be followed by others of the same client, which are no tunnels

@@ -123,6 +123,8 @@ class TunnelRegistry {
 
     // tunnel_registry.cc: which story
     TunnelStory* story_of(const TunnelEvent& event);
+    TunnelStory* begin_anew(TunnelStory& known, const TunnelEvent& event);
+    void go_on_as(TunnelStory& known, const TunnelEvent& event);
     TunnelStory* same_ends(const TunnelRecord& record);
     TunnelStory* create(const TunnelRecord& record, Instant at);
     TunnelStory* mutable_story(uint32_t key);
@@ -142,6 +144,8 @@ class TunnelRegistry {
     // tunnel_feed.cc: what events do to it
     void apply(TunnelStory& story, const TunnelEvent& event);
     void note_started(TunnelStory& story, const TunnelEvent& event);
+    void note_retried(TunnelStory& story, const TunnelEvent& event);
+    void note_renegotiating(TunnelStory& story, const TunnelEvent& event);
     void note_established(TunnelStory& story, const TunnelEvent& event);
     void note_failed(TunnelStory& story, const TunnelEvent& event);
     void note_answers_old(TunnelStory& story, const TunnelEvent& event);

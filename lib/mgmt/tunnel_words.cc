@@ -71,10 +71,37 @@ std::string answers_old_words(const TunnelEvent& event) {
     return text + (old == TunnelEndpoint{} ? "its old address" : endpoint_text(old));
 }
 
+std::string retried_words(const TunnelEvent& event) {
+    return the(event.from) + " repeats it: no answer to " + std::to_string(event.value) +
+           (event.value == 1 ? " attempt" : " attempts");
+}
+
+std::string established_words(const TunnelEvent& event) {
+    return "data goes both ways, " + seconds_text(event.at - event.tunnel.started) +
+           " after the handshake's first packet";
+}
+
+std::string silent_words(const TunnelEvent& event) {
+    return "nothing from " + the(event.from) + " for " + seconds_text(nanoseconds(event.value)) +
+           ", while " + the(opposite(event.from)) + " goes on";
+}
+
+std::string heard_words(const TunnelEvent& event) {
+    std::string text = the(event.from) + " is heard again";
+    if (event.value != 0)
+        text += " after " + seconds_text(nanoseconds(event.value)) + " of silence";
+    return text;
+}
+
+std::string path_mtu_words(const TunnelEvent& event) {
+    return "the path towards " + the(event.from) + " takes no packets over " +
+           std::to_string(event.value) + " bytes, says an ICMP error";
+}
+
 }  // namespace
 
 std::string endpoint_text(const TunnelEndpoint& endpoint) {
-    const std::string address = endpoint.address.to_string();
+    std::string address = endpoint.address.to_string();
     if (endpoint.port == 0) return address;
     const std::string port = ":" + std::to_string(endpoint.port);
     return endpoint.address.is_ipv4() ? address + port : "[" + address + "]" + port;
@@ -141,13 +168,11 @@ std::string event_words(const TunnelEvent& event) {
         case TunnelEventKind::Started:
             return "the client begins a handshake";
         case TunnelEventKind::Retried:
-            return the(event.from) + " repeats it: no answer to " + std::to_string(event.value) +
-                   (event.value == 1 ? " attempt" : " attempts");
+            return retried_words(event);
         case TunnelEventKind::Answered:
             return "the server answers after " + seconds_text(event.at - event.tunnel.started);
         case TunnelEventKind::Established:
-            return "data goes both ways, " + seconds_text(event.at - event.tunnel.started) +
-                   " after the handshake's first packet";
+            return established_words(event);
         case TunnelEventKind::PickedUp:
             return "taken up in mid-stream: its handshake was not seen";
         case TunnelEventKind::Failed:
@@ -160,14 +185,9 @@ std::string event_words(const TunnelEvent& event) {
         case TunnelEventKind::Clock:
             return the(event.from) + " shows its clock: Unix time " + std::to_string(event.value);
         case TunnelEventKind::Silent:
-            return "nothing from " + the(event.from) + " for " +
-                   seconds_text(nanoseconds(event.value)) + ", while " + the(opposite(event.from)) +
-                   " goes on";
+            return silent_words(event);
         case TunnelEventKind::Heard:
-            return the(event.from) + " is heard again" +
-                   (event.value == 0
-                        ? std::string{}
-                        : " after " + seconds_text(nanoseconds(event.value)) + " of silence");
+            return heard_words(event);
         case TunnelEventKind::Exit:
             return the(event.from) + " says good-bye";
         case TunnelEventKind::Restart:
@@ -187,8 +207,7 @@ std::string event_words(const TunnelEvent& event) {
             return "an ICMP error (" + icmp_words(event) + ") came from the " +
                    keyword(event.from) + "'s side";
         case TunnelEventKind::PathMtu:
-            return "the path towards " + the(event.from) + " takes no packets over " +
-                   std::to_string(event.value) + " bytes, says an ICMP error";
+            return path_mtu_words(event);
         case TunnelEventKind::Late:
             return late_words(event);
         case TunnelEventKind::Ended:

@@ -172,10 +172,13 @@ bool resume_tunnel(const Packet& packet, const Late& late, const Opening& openin
                                    .fragmented = packet.from_fragments};
     if (!shard.tunnels.resumes(late.tunnel, seen, now)) return false;
     const uint32_t handle = late.tunnel;
-    const Opened opened = shard.conntrack.reopen(packet.headers, packet.id,
-                                                 packet.frame.data + packet.headers.l4_offset, late,
-                                                 opening, runtime.tracking, now);
+    FlowId id = packet.id;
+    if (late.direction == Direction::Reply) id.swapped = !id.swapped;
+    const Opened opened =
+        shard.conntrack.open(packet.headers, id, packet.frame.data + packet.headers.l4_offset,
+                             opening, runtime.tracking, now);
     if (opened.reason != DropReason::None) return false;
+    shard.conntrack.resume(opened.index, late);
     shard.conntrack.watch(opened.index, handle);
     const Side from = shard.tunnels.find(handle)->side_of(late.direction);
     const Duration timeout = shard.tunnels.resume(handle, opened.index, from, now);

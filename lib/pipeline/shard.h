@@ -2,10 +2,13 @@
 #pragma once
 
 #include "conntrack/conntrack.h"
-#include "conntrack/fragments.h"
 #include "flow/hash.h"
+#include "pipeline/capacity.h"
 #include "pipeline/counters.h"
+#include "pipeline/handoff.h"
+#include "pipeline/link.h"
 #include "pipeline/runtime.h"
+#include "sync/published.h"
 #include "vpn/budget.h"
 #include "vpn/handshake_gate.h"
 #include "vpn/tunnels.h"
@@ -14,23 +17,38 @@
 
 namespace ravelin {
 
+/// What a worker is made of besides its ports and its clock; the parts outlive it.
+struct WorkerParts {
+    uint8_t index = 0;
+    const Topology& topology;
+    const Indirection& indirection;
+    const Published<Runtime>& runtime;
+    Quiescence& quiescence;
+    HandoffMesh& mesh;
+    WorkerLink& link;
+    HashSecret secret;
+    ShardCapacity capacity{};
+    SessionDirectory* sessions = nullptr;  ///< of all workers; nullptr: there is none
+};
+
 /// All state that one worker owns. Nobody else touches it; only the counters are read from outside.
 struct Shard {
-    Shard(uint8_t worker_index, const Topology& wiring, const Indirection& owners,
-          uint32_t capacity, const FragmentCapacity& fragment_capacity, const HashSecret& secret,
-          WorkerCounters& worker_counters, EventPort events, Instant start, uint32_t tombstones = 0,
-          uint32_t tunnel_slots = 0, SpscRing<TunnelEvent>* tunnel_events = nullptr,
-          SessionDirectory* sessions = nullptr)
-        : index{worker_index},
-          topology{wiring},
-          indirection{owners},
-          counters{worker_counters},
-          conntrack{capacity, secret, worker_index, worker_counters, events, start, tombstones},
-          fragments{fragment_capacity, secret},
-          tunnels{tunnel_slots,  secret,  worker_index, worker_counters.tunnels,
-                  tunnel_events, sessions},
-          gate{secret, tunnel_slots != 0 ? HandshakeGate::kSources : 0, worker_counters.handshakes,
-               sessions, start} {}
+    Shard(const WorkerParts& parts, Instant start)
+        : index{parts.index},
+          topology{parts.topology},
+          indirection{parts.indirection},
+          counters{parts.link.counters},
+          conntrack{{parts.link.capacity, parts.capacity.tombstones},
+                    parts.secret,
+                    index,
+                    counters,
+                    EventPort{&parts.link.events, &parts.link.events_wanted},
+                    start},
+          fragments{parts.capacity.fragments, parts.secret},
+          tunnels{parts.capacity.tunnels,    parts.secret,  index, counters.tunnels,
+                  &parts.link.tunnel_events, parts.sessions},
+          gate{parts.secret, parts.capacity.tunnels != 0 ? HandshakeGate::kSources : 0,
+               counters.handshakes, parts.sessions, start} {}
     ~Shard() = default;
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;

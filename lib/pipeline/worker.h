@@ -19,22 +19,6 @@
 
 namespace ravelin {
 
-/// What a worker is made of besides its ports and its clock; the parts outlive it.
-struct WorkerParts {
-    uint8_t index = 0;
-    const Topology& topology;
-    const Indirection& indirection;
-    const Published<Runtime>& runtime;
-    Quiescence& quiescence;
-    HandoffMesh& mesh;
-    WorkerLink& link;
-    HashSecret secret;
-    FragmentCapacity fragments{};
-    uint32_t tombstones = 0;               ///< that the shard keeps
-    uint32_t tunnels = 0;                  ///< likewise
-    SessionDirectory* sessions = nullptr;  ///< of all workers; nullptr: there is none
-};
-
 /// One polling core: its shard, its ports, its loop.
 template <PacketIo Io, TimeSource Clock>
 class Worker {
@@ -43,13 +27,7 @@ class Worker {
         : io_{io},
           clock_{clock},
           parts_{parts},
-          shard_{parts.index,         parts.topology,
-                 parts.indirection,   parts.link.capacity,
-                 parts.fragments,     parts.secret,
-                 parts.link.counters, EventPort{&parts.link.events, &parts.link.events_wanted},
-                 clock.now(),         parts.tombstones,
-                 parts.tunnels,       &parts.link.tunnel_events,
-                 parts.sessions},
+          shard_{parts, clock.now()},
           outbox_{parts.index, parts.topology, parts.mesh},
           loop_start_{clock.now()} {}
 

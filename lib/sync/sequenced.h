@@ -22,6 +22,7 @@ class Sequenced {
 
   public:
     explicit Sequenced(const T& first = T{}) noexcept { write(first); }
+    ~Sequenced() = default;
     Sequenced(const Sequenced&) = delete;
     Sequenced& operator=(const Sequenced&) = delete;
 

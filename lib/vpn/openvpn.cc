@@ -12,13 +12,11 @@ namespace ravelin::openvpn {
 namespace {
 
 // What Tunnel::scratch holds.
-enum Scratch : size_t {
-    kFlags,       ///< bits below, the HMAC's length in the lowest byte
-    kClientTime,  ///< net_time of the client's first packet
-    kExitAt,      ///< tick of an exit notice that could be something else; 0: none
-    kNextHigh,    ///< session id of a client that begins anew on the same ports
-    kNextLow,
-};
+constexpr size_t kFlags = 0;       ///< bits below, the HMAC's length in the lowest byte
+constexpr size_t kClientTime = 1;  ///< net_time of the client's first packet
+constexpr size_t kExitAt = 2;      ///< tick of an exit notice that could be something else; 0: none
+constexpr size_t kNextHigh = 3;    ///< session id of a client that begins anew on the same ports
+constexpr size_t kNextLow = 4;
 constexpr uint32_t kHmacLength = 0xff;
 constexpr uint32_t kServerReset = 0x100;   ///< HARD_RESET_SERVER was seen
 constexpr uint32_t kDynamicCrypt = 0x200;  ///< renegotiations use the layout of tls-crypt

@@ -38,7 +38,7 @@ class Device {
         quiescence_.enter(0);
         worker_ = std::make_unique<Worker<PortIo, StepClock>>(
             WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                        HashSecret{1, 2, 3}, FragmentCapacity{}, 0, tunnels},
+                        HashSecret{1, 2, 3}, ShardCapacity{.tunnels = tunnels}},
             ports.io(), clock_);
     }
     ~Device() { quiescence_.leave(0); }

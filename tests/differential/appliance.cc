@@ -92,7 +92,7 @@ Appliance::Appliance(uint32_t capacity)
     quiescence_.enter(0);
     worker_ = std::make_unique<Worker<WindowIo, SetClock>>(
         WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                    HashSecret{11, 22, 33}, kFragments},
+                    HashSecret{11, 22, 33}, ShardCapacity{.fragments = kFragments}},
         io_, clock_);
     worker_->shard().conntrack.identify(true);
 }

@@ -162,7 +162,8 @@ class Machine {
         quiescence_.enter(0);
         worker_ = std::make_unique<Worker<FragmentIo, StepClock>>(
             WorkerParts{0, topology_, indirection_, *runtime_, quiescence_, mesh_, link_,
-                        HashSecret{1, 2, 3}, FragmentCapacity{.datagrams = 6, .fragments = 64}},
+                        HashSecret{1, 2, 3},
+                        ShardCapacity{.fragments = {.datagrams = 6, .fragments = 64}}},
             io_, clock_);
     }
 

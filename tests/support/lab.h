@@ -84,8 +84,8 @@ class Lab {
             quiescence.enter(i);
             workers.push_back(std::make_unique<TestWorker>(
                 WorkerParts{static_cast<uint8_t>(i), topology, indirection, runtime, quiescence,
-                            mesh, *links.back(), HashSecret{7, 7, 7}, fragments, tombstones,
-                            tunnels, &sessions},
+                            mesh, *links.back(), HashSecret{7, 7, 7},
+                            ShardCapacity{fragments, tombstones, tunnels}, &sessions},
                 *ios.back(), *clocks.back()));
         }
     }
