@@ -22,7 +22,7 @@ inline constexpr uint8_t kSeenReply = 0x04;        ///< netfilter IPS_SEEN_REPLY
 inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
 inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
 inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
-inline constexpr uint8_t kWatched = 0x40;     ///< UDP that is, or could be, a VPN tunnel
+inline constexpr uint8_t kWatched = 0x40;     ///< it is, or could be, a VPN tunnel: UDP or TCP
 inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by itself: `armed` is past
 }  // namespace connection_flag
 
@@ -44,9 +44,13 @@ struct PlainData {
 
 /// A connection's first line has no room for both.
 union RuleOrData {
-    uint16_t rule = 0;                 ///< not for kWatched: see Connection::allowed_by()
-    std::array<uint8_t, 2> data_byte;  ///< for kWatched, by Direction: what plain data begins with
+    uint16_t rule = 0;                 ///< not for watched UDP: see Connection::allowed_by()
+    std::array<uint8_t, 2> data_byte;  ///< for it, by Direction: what plain data begins with
 };
+
+/// Tracked::tunnel of watched TCP, which has no room for a handle: whoever watches knows it by its
+/// index.
+inline constexpr uint32_t kWatchedStream = UINT32_MAX;
 
 /// One tracked connection: two cache lines.
 ///
@@ -74,9 +78,15 @@ struct alignas(64) Connection {
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }
 
+    /// Handle of whoever watches it; 0: nobody.
+    [[nodiscard]] uint32_t watcher() const noexcept {
+        if (!has(connection_flag::kWatched)) return 0;
+        return key.protocol == ip_protocol::kTcp ? kWatchedStream : protocol.udp.tunnel;
+    }
     /// The rule; Policy::kDefaultRule: the default.
     [[nodiscard]] uint16_t allowed_by() const noexcept {
-        return has(connection_flag::kWatched) ? protocol.udp.rule : rule_or_data.rule;
+        const bool elsewhere = has(connection_flag::kWatched) && key.protocol == ip_protocol::kUdp;
+        return elsewhere ? protocol.udp.rule : rule_or_data.rule;
     }
 
     /// Whether the observer of a tunnel need not see this packet of it (PlainData).

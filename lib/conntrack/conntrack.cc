@@ -185,8 +185,9 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
     tracked.ct_class = established ? CtClass::Established : CtClass::New;
     tracked.index = index;
     if (connection.has(flag::kWatched) && !result.passes) [[unlikely]] {
-        tracked.tunnel = connection.protocol.udp.tunnel;
-        ++connection.protocol.udp.seen[static_cast<size_t>(tracked.direction)];
+        tracked.tunnel = connection.watcher();
+        if (tracked.tunnel != kWatchedStream)
+            ++connection.protocol.udp.seen[static_cast<size_t>(tracked.direction)];
     }
     apply(index, headers, tracked.direction, result, now);
     return tracked;
@@ -251,7 +252,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     }
     tracked.ct_class = CtClass::Related;
     tracked.index = index;
-    if (connection.has(flag::kWatched)) tracked.tunnel = connection.protocol.udp.tunnel;
+    tracked.tunnel = connection.watcher();
     if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted)) {
         connection.closed_by = closer(tracked.direction);
         end(index, EndReason::IcmpError, now);

@@ -150,7 +150,8 @@ class Conntrack {
     /// The connection has begun anew.
     void forget(Tombstone& tombstone) noexcept;
 
-    // A UDP connection that is, or could be, a VPN tunnel carries the handle of whoever watches it.
+    // A UDP connection that is, or could be, a VPN tunnel carries the handle of whoever watches it;
+    // one of TCP only that somebody does: kWatchedStream.
 
     /// From its next packet on Tracked says `handle`; 0: no longer.
     void watch(uint32_t index, uint32_t handle) noexcept;
@@ -162,6 +163,7 @@ class Conntrack {
     /// How many packets have passed by since this was asked last, by Direction. The connection
     /// lives on for as long as if they had been seen now.
     std::array<uint32_t, 2> take_passed(uint32_t index, Instant now) noexcept;
+    void watch_stream(uint32_t index, bool on) noexcept;
     /// What the live connection at `index` carries, or 0.
     [[nodiscard]] uint32_t watched_as(uint32_t index) const noexcept;
     /// It lives for at least `timeout` after each packet, this one included.

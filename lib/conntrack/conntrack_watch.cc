@@ -75,8 +75,15 @@ std::array<uint32_t, 2> Conntrack::take_passed(uint32_t index, Instant now) noex
 
 uint32_t Conntrack::watched_as(uint32_t index) const noexcept {
     const Connection& connection = connections_[index];
-    const bool watched = connection.has(flag::kUsed) && connection.has(flag::kWatched);
-    return watched ? connection.protocol.udp.tunnel : 0;
+    return connection.has(flag::kUsed) ? connection.watcher() : 0;
+}
+
+void Conntrack::watch_stream(uint32_t index, bool on) noexcept {
+    Connection& connection = connections_[index];
+    if (!connection.has(flag::kUsed)) return;  // this very segment was its last one
+    DCHECK(connection.key.protocol == ip_protocol::kTcp);
+    connection.flags = static_cast<uint8_t>(on ? connection.flags | flag::kWatched
+                                               : connection.flags & ~flag::kWatched);
 }
 
 void Conntrack::prolong(uint32_t index, Duration timeout, Instant now) noexcept {

@@ -189,7 +189,9 @@ std::string event_words(const TunnelEvent& event) {
         case TunnelEventKind::Heard:
             return heard_words(event);
         case TunnelEventKind::Exit:
-            return the(event.from) + " says good-bye";
+            return the(event.from) + (event.tunnel.ip_protocol == ip_protocol::kTcp
+                                          ? " closes the TCP connection"
+                                          : " says good-bye");
         case TunnelEventKind::Restart:
             return the(event.from) + " says that it restarts";
         case TunnelEventKind::Restarted:

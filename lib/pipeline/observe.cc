@@ -4,6 +4,7 @@
 #include "base/byteorder.h"
 #include "packet/icmp.h"
 #include "packet/udp.h"
+#include "pipeline/query.h"
 
 #include <algorithm>
 
@@ -18,6 +19,18 @@ std::span<const uint8_t> udp_payload(const Packet& packet) noexcept {
     const uint32_t length = load_be16(udp + 4);
     const uint32_t end = length == 0 ? headers.l4_length : std::min(length, headers.l4_length);
     return {udp + Udp::kLength, end > Udp::kLength ? end - Udp::kLength : 0};
+}
+
+TunnelSegment segment_of(const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    const uint8_t* tcp = packet.frame.data + headers.l4_offset;
+    return {
+        .connection = packet.connection,
+        .direction = packet.direction,
+        .sequence = load_be32(tcp + 4),
+        .acknowledgement = load_be32(tcp + 8),
+        .flags = headers.tcp_flags,
+        .payload = {tcp + headers.l4_header_length, headers.l4_length - headers.l4_header_length}};
 }
 
 /// The next hop's MTU that an ICMP error names; 0: none.
@@ -80,6 +93,44 @@ void apply(const TunnelTable::Effect& effect, uint32_t connection, uint32_t hand
     if (effect.timeout != Duration{}) conntrack.prolong(connection, effect.timeout, now);
 }
 
+/// A segment of a TCP connection that carries a tunnel, or of which that isn't known yet.
+void observe_segment(const Packet& packet, Shard& shard, const Runtime& runtime,
+                     Instant now) noexcept {
+    const TunnelSegment segment = segment_of(packet);
+    const uint32_t handle = shard.tunnels.stream(segment.connection);
+    if (handle != TunnelTable::kNoTunnel) {
+        const TunnelTable::Effect effect =
+            shard.tunnels.observe_segment(handle, segment, runtime.tunnels, now);
+        if (!effect.watched) shard.conntrack.watch_stream(segment.connection, false);
+        if (effect.completed && effect.watched)
+            shard.gate.completed(shard.tunnels.find(handle)->address[0], now);
+        return;
+    }
+    if (segment.payload.empty()) return;
+    // Who is served by a VPN speaks first.
+    if (segment.direction == Direction::Original) {
+        const Query query = query_of(packet);
+        const PortRole& role = shard.topology.ports[packet.frame.port];
+        const uint32_t begun =
+            shard.tunnels.begin_stream({.connection = segment.connection,
+                                        .address = {query.source, query.destination},
+                                        .port = {query.source_port, query.destination_port},
+                                        .ip_protocol = query.protocol,
+                                        .wire = role.wire,
+                                        .from_inside = role.inside,
+                                        .payload = segment.payload},
+                                       segment, now);
+        if (begun != TunnelTable::kNoTunnel) return;
+    }
+    shard.conntrack.watch_stream(segment.connection, false);
+}
+
+/// The handle of what watches this connection, whatever its protocol.
+uint32_t watcher_of(const Shard& shard, uint32_t connection) noexcept {
+    const uint32_t handle = shard.conntrack.watched_as(connection);
+    return handle == kWatchedStream ? shard.tunnels.stream(connection) : handle;
+}
+
 /// Data passes by once a packet of its direction has been seen, so that what is known of its
 /// counter is fresh; of a connection that its tunnel has left, nothing does.
 void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
@@ -118,6 +169,11 @@ void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Ins
     settle_what_passes(packet.connection, packet.direction, handle, shard);
 }
 
+void look_for_stream(uint32_t connection, Shard& shard, Instant now) noexcept {
+    shard.tunnels.leave_stream(connection, now);
+    shard.conntrack.watch_stream(connection, true);
+}
+
 DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shard,
                            const Runtime& runtime, Instant now) noexcept {
     const VpnService* service = find_service(runtime, query.destination, query.destination_port);
@@ -134,11 +190,15 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
 // Apart from the loop that calls it, whose registers all packets need.
 [[gnu::noinline]] void observe(Packet& packet, Shard& shard, const Runtime& runtime,
                                Instant now) noexcept {
+    const bool stream = packet.tunnel == kWatchedStream;
     if (packet.is_icmp_error) {
-        shard.tunnels.icmp_error(packet.tunnel, packet.direction, packet.headers.icmp_type,
+        const uint32_t handle = stream ? shard.tunnels.stream(packet.connection) : packet.tunnel;
+        if (handle == TunnelTable::kNoTunnel) return;
+        shard.tunnels.icmp_error(handle, packet.direction, packet.headers.icmp_type,
                                  packet.headers.icmp_code, path_mtu(packet), now);
         return;
     }
+    if (stream) return observe_segment(packet, shard, runtime, now);
     if (!runtime.services.empty()) [[unlikely]] {
         if (const DropReason reason = repeat_handshake(packet, shard, runtime, now);
             reason != DropReason::None)
@@ -202,8 +262,10 @@ void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {
     Conntrack& conntrack = shard.conntrack;
     shard.tunnels.tend(
         now, kBudget, runtime.tunnels,
-        [&](uint32_t connection) { return conntrack.watched_as(connection); },
+        [&](uint32_t connection) { return watcher_of(shard, connection); },
         [&](uint32_t connection, bool sample) {
+            if (conntrack.watched_as(connection) == kWatchedStream)
+                return std::array<uint32_t, 2>{};
             const std::array<uint32_t, 2> passed = conntrack.take_passed(connection, now);
             for (const Direction direction : {Direction::Original, Direction::Reply})
                 if (sample && passed[static_cast<size_t>(direction)] != 0)

@@ -14,6 +14,9 @@ namespace ravelin {
 /// its ends.
 void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept;
 
+/// A new TCP connection: its first segments are looked at, until it is clear what it carries.
+void look_for_stream(uint32_t connection, Shard& shard, Instant now) noexcept;
+
 /// Whether the first packet of a UDP connection, which the rules allow, may come to a declared VPN
 /// service. None: it may, or is to no service.
 [[nodiscard]] DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shard,

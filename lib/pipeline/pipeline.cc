@@ -114,9 +114,12 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     if (opened.reason != DropReason::None) return packet.drop(opened.reason);
     packet.flow = opened.flow;
     packet.action = Action::Forward;
-    if (udp && runtime.tunnels.observe) {
+    if (!runtime.tunnels.observe) return;
+    if (udp) {
         packet.connection = opened.index;
         look_for_tunnel(packet, query, shard, now);
+    } else if (headers.protocol == ip_protocol::kTcp) {
+        look_for_stream(opened.index, shard, now);
     }
 }
 

@@ -284,7 +284,8 @@ Seeing observe_control(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexc
         tunnel.scratch[kFlags] |= kStuckTold;
         desk.tell(tunnel, TunnelEventKind::Stuck, seen.from, seen.now, 0);
     }
-    if (tunnel.stage != TunnelStage::Established) return Seeing::Fits;
+    // Over TCP nobody says good-bye inside: the connection's end does.
+    if (tunnel.stage != TunnelStage::Established || tunnel.in_stream) return Seeing::Fits;
     // Where lengths are all there is, a good-bye comes long after handshake and renegotiation.
     if (packet->hidden &&
         (seen.now - tunnel.established < kSettled || seen.now - tunnel.changed < kSettled))

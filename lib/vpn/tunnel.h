@@ -69,6 +69,11 @@ struct alignas(64) Tunnel {
     bool client_inside = false;
     bool picked_up = false;
     bool expected = false;  ///< picked up, and a worker has seen the session lately
+    // In TCP's stream, where packets stand one behind the other.
+    bool in_stream = false;
+    uint8_t searches = 0;            ///< for the beginning of a packet, in vain, one by one
+    std::array<bool, 2> in_step{};   ///< it's known where the next packet begins
+    std::array<uint32_t, 2> next{};  ///< the sequence number there
     /// What the protocol's observer alone understands.
     std::array<uint32_t, 6> scratch{};
 

@@ -34,6 +34,7 @@ VpnProtocol glance(const TunnelTable::First& first) noexcept {
     constexpr uint16_t kIke = 500;
     constexpr uint16_t kNatTraversal = 4500;
     if (first.payload.empty()) return VpnProtocol::None;
+    if (first.ip_protocol == ip_protocol::kTcp) return VpnProtocol::OpenVpn;
     for (const uint16_t port : first.port)
         if (port == kIke || port == kNatTraversal) return VpnProtocol::Ike;
     const uint8_t byte = first.payload[0];
@@ -83,6 +84,7 @@ TunnelTable::TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t wo
       hash_{secret},
       slots_{capacity},
       roaming_{size_t{capacity} * 2},
+      streams_{std::max(capacity, 1U)},
       counters_{counters},
       events_{events},
       sessions_{sessions} {
@@ -138,6 +140,7 @@ uint32_t TunnelTable::take_slot() noexcept {
         return kNone;
     }
     unlink_candidate(slot);
+    forget_stream(slots_[slot]);
     counters_.displaced.add();
     return slot;
 }
@@ -184,8 +187,8 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     }
     const uint32_t slot = take_slot();
     if (slot == kNone) return kNoTunnel;
-    found.generation = static_cast<uint16_t>(slots_[slot].generation + 1);
-    if (found.generation == 0) found.generation = 1;
+    // No handle is kNoTunnel or kWatchedStream.
+    found.generation = static_cast<uint16_t>(slots_[slot].generation % 0xfffe + 1);
     if (found.picked_up && found.client_direction == Direction::Original) {
         found.provisional = may_continue(found);
         found.expected = sessions_ != nullptr && sessions_->knows(found, now);
@@ -269,7 +272,7 @@ TunnelTable::Effect TunnelTable::observe(uint32_t handle, const Packet& packet,
         effect.completed =
             before < TunnelStage::Established && tunnel.stage == TunnelStage::Established;
         effect.changed |= effect.completed;
-        if (sessions_ != nullptr && tunnel.confirmed() && from == Side::Client)
+        if (sessions_ != nullptr && !tunnel.in_stream && tunnel.confirmed() && from == Side::Client)
             sessions_->note(tunnel, worker_, now);
     }
     hear(tunnel, from, now);
@@ -290,6 +293,7 @@ TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
         if (seeing == Seeing::Fits && ++tunnel.inspected <= most) return {};
         counters_.rejected[static_cast<size_t>(tunnel.protocol)].add();
         unlink_candidate(slot);
+        forget_stream(tunnel);
         tunnel.protocol = VpnProtocol::None;
         release(slot);
         return {.changed = true, .watched = false};
@@ -299,7 +303,7 @@ TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
         unlink_candidate(slot);
         counters_.confirmed[static_cast<size_t>(tunnel.protocol)].add();
     }
-    if (tunnel.peer_id[0] != 0 || tunnel.protocol == VpnProtocol::OpenVpn)
+    if (!tunnel.in_stream && (tunnel.peer_id[0] != 0 || tunnel.protocol == VpnProtocol::OpenVpn))
         remember(tunnel, handle_of(slot));
     Effect effect;
     if (seeing == Seeing::Close) {

@@ -3,8 +3,8 @@
 
 #include "base/keyed_hash.h"
 #include "base/page_array.h"
-#include "conntrack/close_reason.h"
 #include "conntrack/conntrack.h"
+#include "flow/table.h"
 #include "sync/spsc_ring.h"
 #include "vpn/budget.h"
 #include "vpn/observer.h"
@@ -12,6 +12,7 @@
 #include "vpn/session_directory.h"
 #include "vpn/tunnel.h"
 #include "vpn/tunnel_counters.h"
+#include "vpn/tunnel_packet.h"
 #include "vpn/tunnel_record.h"
 
 #include <array>
@@ -38,6 +39,7 @@ class TunnelTable {
   public:
     static constexpr uint32_t kMost = 65536;
     static constexpr uint32_t kNoTunnel = 0;  ///< no handle
+    static constexpr uint32_t kNone = UINT32_MAX;
     /// So often every tunnel is looked at for silence.
     static constexpr Duration kRound = 250ms;
     /// In one round of so many the next data packet of each direction is asked for.
@@ -49,43 +51,32 @@ class TunnelTable {
                 TunnelCounters& counters, SpscRing<TunnelEvent>* events,
                 SessionDirectory* sessions = nullptr);
 
-    /// A new UDP connection, as its first packet shows it.
-    struct First {
-        uint32_t connection = 0;
-        std::array<Address, 2> address{};  ///< source, destination
-        std::array<uint16_t, 2> port{};
-        uint8_t ip_protocol = 0;
-        uint8_t wire = 0;
-        bool from_inside = false;
-        std::span<const uint8_t> payload{};
-    };
+    using First = TunnelFirst;
+    using Packet = TunnelPacket;
+    using Effect = TunnelEffect;
+    using Segment = TunnelSegment;
+
     /// The handle that its connection is to carry, or kNoTunnel.
     uint32_t begin(const First& first, Instant now) noexcept;
 
     /// One packet of a connection that carries `handle`.
-    struct Packet {
-        uint32_t connection = 0;
-        Direction direction = Direction::Original;
-        std::span<const uint8_t> payload{};
-        bool fragmented = false;           ///< it is a datagram that came in fragments
-        std::array<uint32_t, 2> passed{};  ///< by Direction: data that passed by before it
-    };
-    /// What the connection has to do about it.
-    struct Effect {
-        bool changed = false;     ///< look at the rest
-        bool watched = true;      ///< false: it is no tunnel after all, or its slot is gone
-        Duration timeout{};       ///< idle timeout that it needs at least; zero: its own
-        uint32_t handle = 0;      ///< the connection carries this one from now on; 0: no change
-        uint32_t buried = kNone;  ///< connection of an address that the client has left
-        bool completed = false;   ///< data has gone both ways for the first time
-        bool close = false;       ///< end the connection, with this packet
-        CloseReason reason = CloseReason::None;
-        Direction by = Direction::Original;
-    };
-    static constexpr uint32_t kNone = UINT32_MAX;
-
     Effect observe(uint32_t handle, const Packet& packet, const TunnelOptions& options,
                    Instant now) noexcept;
+
+    // OpenVPN over TCP (streams.cc). The connection carries no handle.
+
+    /// The handle of the tunnel in this TCP connection, or kNoTunnel.
+    [[nodiscard]] uint32_t stream(uint32_t connection) const noexcept;
+    /// What its client sends first; `first.payload` is all of the segment's.
+    uint32_t begin_stream(const First& first, const Segment& segment, Instant now) noexcept;
+    /// Every further segment.
+    Effect observe_segment(uint32_t handle, const Segment& segment, const TunnelOptions& options,
+                           Instant now) noexcept;
+    /// The number of a connection is used again.
+    void leave_stream(uint32_t connection, Instant now) noexcept {
+        const uint32_t handle = streams_.size() == 0 ? kNoTunnel : stream(connection);
+        if (handle != kNoTunnel) ended(slots_[handle & 0xffff], now);
+    }
 
     /// An ICMP error about a packet of the tunnel's connection. `direction`: the error's own.
     void icmp_error(uint32_t handle, Direction direction, uint8_t type, uint8_t code, uint16_t mtu,
@@ -189,6 +180,8 @@ class TunnelTable {
     [[nodiscard]] static bool same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept;
     [[nodiscard]] size_t roaming_bucket(const Tunnel& tunnel) const noexcept;
     void remember(const Tunnel& tunnel, uint32_t handle) noexcept;
+    [[nodiscard]] static bool find_step(Tunnel& tunnel, Side from, const Segment& segment) noexcept;
+    void forget_stream(Tunnel& tunnel) noexcept;
     Effect check(Tunnel& tunnel, const TunnelOptions& options, Instant now) noexcept;
     void check_silence(Tunnel& tunnel, Instant now) noexcept;
     void ended(Tunnel& tunnel, Instant now) noexcept;
@@ -228,6 +221,7 @@ class TunnelTable {
     KeyedHash hash_;
     PageArray<Tunnel> slots_;
     PageArray<uint32_t> roaming_;  ///< handles, four to a bucket
+    FlowTable streams_;            ///< slots, by TCP connection
     uint32_t used_ = 0;
     uint32_t begun_ = 0;          ///< slots from here on were never used
     uint32_t free_ = kNone;       ///< first unused slot, the next one in `newer`

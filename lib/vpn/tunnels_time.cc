@@ -197,7 +197,7 @@ TunnelTable::Effect TunnelTable::check(Tunnel& tunnel, const TunnelOptions& opti
     static_cast<void>(options);
     check_silence(tunnel, now);
     const bool quiet = Tick::at(now).since(tunnel.last_seen[0]) * kTick > kUnderWay;
-    if (quiet && tunnel.confirmed() && sessions_ != nullptr &&
+    if (quiet && tunnel.confirmed() && sessions_ != nullptr && !tunnel.in_stream &&
         sessions_->moved_from(tunnel, worker_, now)) {
         tunnel.stage = TunnelStage::Closing;
         tunnel.close_reason = CloseReason::Moved;
@@ -233,6 +233,7 @@ void TunnelTable::ended(Tunnel& tunnel, Instant now) noexcept {
         TunnelEvent event{.kind = TunnelEventKind::Ended, .reason = tunnel.close_reason, .at = now};
         push(event, tunnel);
     }
+    forget_stream(tunnel);
     release(slot);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One connection's packets before each observer of tunnels: nothing beyond a payload is read, and
-// what the client says alone makes no tunnel.
+// One connection's packets before each observer of tunnels, and as segments of TCP: nothing beyond
+// a payload is read, and what the client says alone makes no tunnel.
 #include "base/check.h"
+#include "packet/headers.h"
 #include "support/tunnel_watch.h"
+#include "vpn/tunnels.h"
 
 #include <array>
 #include <cstddef>
@@ -19,18 +21,23 @@ constexpr std::array<std::array<uint16_t, 2>, 4> kPorts = {
 struct Packet {
     Side from = Side::Client;
     Duration after{};
+    int32_t jump = 0;              ///< of TCP: where it stands, from where it should
+    uint8_t flags = 0;             ///< of TCP
     std::vector<uint8_t> payload;  ///< of exactly this size: the sanitizer sees one byte too many
 };
 
-/// Each packet: side and time that has passed, its length in two bytes, its bytes. The last one may
-/// be cut.
+/// Each packet: side, time that has passed, place and flags of a segment, its length in two bytes,
+/// its bytes. The last one may be cut.
 std::vector<Packet> read_packets(std::span<const uint8_t> bytes) {
     constexpr std::array<Duration, 8> kAfter = {0ms, 1ms, 100ms, 1s, 5s, 20s, 120s, 3600s};
+    constexpr std::array<int32_t, 8> kJump = {0, 0, 0, 0, 1, 300, -200, INT32_MIN};
     std::vector<Packet> packets;
     while (bytes.size() >= 3) {
         Packet packet;
         packet.from = static_cast<Side>(bytes[0] & 1);
         packet.after = kAfter[bytes[0] >> 1 & 7];
+        packet.jump = kJump[bytes[0] >> 4 & 7];
+        packet.flags = bytes[0] >> 7 != 0 ? tcp_flag::kFin : uint8_t{0};
         const size_t length = std::min<size_t>(bytes[1] * size_t{256} + bytes[2], bytes.size() - 3);
         packet.payload.assign(bytes.begin() + 3,
                               bytes.begin() + 3 + static_cast<ptrdiff_t>(length));
@@ -78,6 +85,44 @@ void run(const testing::TunnelObserver& observer, std::array<uint16_t, 2> ports,
     }
 }
 
+/// The packets as segments of one connection, or only those of the client.
+void run_stream(std::span<const Packet> packets, bool with_server) {
+    TunnelCounters counters;
+    TunnelTable table{4, HashSecret{1, 2, 3}, 0, counters, nullptr};
+    Instant now = Instant{} + 1s;
+    uint32_t handle = TunnelTable::kNoTunnel;
+    std::array<uint32_t, 2> next{};
+    uint64_t bytes = 0;
+    for (const Packet& packet : packets) {
+        if (!with_server && packet.from == Side::Server) continue;
+        now += packet.after;
+        const auto side = static_cast<size_t>(packet.from);
+        TunnelSegment segment{
+            .direction = packet.from == Side::Client ? Direction::Original : Direction::Reply,
+            .sequence = next[side] + static_cast<uint32_t>(packet.jump),
+            .acknowledgement = next[1 - side],
+            .flags = packet.flags,
+            .payload = packet.payload};
+        next[side] = segment.sequence + static_cast<uint32_t>(packet.payload.size());
+        bytes += packet.payload.size();
+        if (handle == TunnelTable::kNoTunnel) {
+            if (packet.from == Side::Client)
+                handle = table.begin_stream({.port = {40000, 1194},
+                                             .ip_protocol = ip_protocol::kTcp,
+                                             .payload = packet.payload},
+                                            segment, now);
+            CHECK(table.stream(0) == handle);
+            continue;
+        }
+        if (!table.observe_segment(handle, segment, {}, now).watched) break;
+        const Tunnel* tunnel = table.find(handle);
+        CHECK(tunnel != nullptr && table.stream(0) == handle);
+        check(*tunnel, bytes, with_server);
+    }
+    table.leave_stream(0, now);
+    CHECK(table.is_empty() && table.stream(0) == TunnelTable::kNoTunnel);
+}
+
 }  // namespace
 }  // namespace ravelin
 
@@ -88,5 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::vector<Packet> packets = read_packets({data + 1, size - 1});
     for (const testing::TunnelObserver& observer : testing::kTunnelObservers)
         run(observer, kPorts[data[0] & 3], packets);
+    run_stream(packets, true);
+    run_stream(packets, false);
     return 0;
 }

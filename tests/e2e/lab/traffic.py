@@ -144,12 +144,13 @@ class OpenVpn:
     SERVER_INSIDE = f"{OPENVPN_NETWORK}.1"
 
     def __init__(self, wire, extra=(), keepalive=("2", "10"), names=("client",), server=(),
-                 environment=None):
+                 environment=None, tcp=False):
         """`extra`: options for all, `server`: for the server alone; `keepalive`: seconds from ping
         to ping, and to giving up; `names`: who has a certificate; `environment` is added to the
         server's own."""
         self._wire = wire
         self._extra = extra
+        self._tcp = tcp
         self._folder = wire.path("openvpn")
         os.makedirs(self._folder, exist_ok=True)
         self._server_print = self._keys("server")
@@ -157,7 +158,7 @@ class OpenVpn:
             wire.concentrator, "openvpn", "--dev", "tun0", "--dev-type", "tun",
             "--topology", "subnet", "--server", f"{OPENVPN_NETWORK}.0", "255.255.255.0",
             "--dh", "none", "--port", str(OPENVPN_PORT), "--keepalive", *keepalive,
-            "--explicit-exit-notify", "1", *server,
+            *self._transport("server"), *server,
             *self._common("server", [self._keys(name) for name in names]),
             env=_environment(environment))
         self.client = None
@@ -175,16 +176,21 @@ class OpenVpn:
 
     def _common(self, who, peer_fingerprints):
         known = [word for one in peer_fingerprints for word in ("--peer-fingerprint", one)]
-        return ("--proto", "udp4", "--cert", os.path.join(self._folder, f"{who}.crt"),
+        return ("--cert", os.path.join(self._folder, f"{who}.crt"),
                 "--key", os.path.join(self._folder, f"{who}.key"), *known, "--disable-dco",
                 "--verb", "3", *self._extra)
+
+    def _transport(self, who):
+        # With TCP its own end is the good-bye.
+        return (("--proto", f"tcp4-{who}") if self._tcp
+                else ("--proto", "udp4", "--explicit-exit-notify", "1"))
 
     def join(self, name="client", device="tun0", options=("--nobind",), environment=None):
         """Starts a client and waits until its tunnel stands; the program."""
         client = self._wire.start(
             self._wire.client, "openvpn", "--client", "--dev", device, "--dev-type", "tun",
             "--remote", SERVER4, str(OPENVPN_PORT), "--connect-retry", "1",
-            "--connect-timeout", "10", "--explicit-exit-notify", "1", *options,
+            "--connect-timeout", "10", *self._transport("client"), *options,
             *self._common(name, [self._server_print]), env=_environment(environment))
         client.wait_for("Initialization Sequence Completed", 30)
         wait_until(lambda: device in self._wire.client.run("ip", "-br", "addr").out, 5,

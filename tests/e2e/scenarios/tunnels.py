@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """VPN tunnels of real daemons: what ravelind must not break, and what it says about them."""
 
+import signal
 import time
 
 from lab import traffic
+from lab.config import OUTSIDE_RULES, wire_config
 from lab.netns import wait_until
 from lab.wire import CLIENT4, SERVER4
 
 from . import check
-from .tunnel_checks import RESTART, answers_only, between, listed
+from .tunnel_checks import RESTART, answers_only, between, listed, one, story
 
 
 def _idle(wire, seconds, keepalive=("2", "6"), options=("--nobind",)):
@@ -89,5 +91,46 @@ def openvpn_story(wire):
     vpn.stop()
 
 
-ALL = (timeout_shorter_than_the_keepalive, the_same_without_adaptive_timeouts, openvpn_story)
+def _over_tcp(wire, extra=()):
+    """A server and its client over TCP."""
+    rules = OUTSIDE_RULES + (
+        "  - {name: openvpn-tcp, from: outside, protocol: tcp, destination_ports: 1194, "
+        "action: allow}\n")
+    ravelin = wire.start_ravelin(wire_config(wire.folder, workers=wire.workers, rules=rules))
+    vpn = traffic.OpenVpn(wire, extra, keepalive=("1", "5"), tcp=True)
+    vpn.connect()
+    return ravelin, vpn
+
+
+def openvpn_over_tcp(wire):
+    """OpenVPN over TCP is a tunnel like any other: its packets are found in the stream, whatever
+    segments they lie in; both ends of the connection are told as what they were"""
+    for extra in ((), ("--tls-crypt", wire.path("secret.key"))):
+        if extra:
+            wire.client.run("openvpn", "--genkey", "secret", extra[1])
+        ravelin, vpn = _over_tcp(wire, extra)
+        check.equal(vpn.ping(3), (3, 3), "pings through the tunnel")
+        tunnel = one(ravelin)
+        check.equal((tunnel["vpn"], tunnel["state"]), ("openvpn", "established"), "the tunnel")
+        # Larger than a segment, so that packets lie across several.
+        check.equal(vpn.ping(20, size=4000, interval=0.05), (20, 20), "large pings")
+        before = story(ravelin, tunnel["id"])
+        check.at_least(before["server"]["data_packets"], 60, "data packets of the server")
+        for side in ("client", "server"):
+            between(before[side]["data_packets"], 60, 80, f"data packets of the {side}")
+        wait_until(lambda: all(story(ravelin, tunnel["id"])[side]["keepalive_s"]
+                               for side in ("client", "server")), 20, "both keepalives")
+        check.contains(ravelin.ctl("tunnels", "show", tunnel["id"]).out, "OpenVPN over TCP",
+                       "tunnels show")
+        vpn.server.signal(signal.SIGTERM)
+        wait_until(lambda: not listed(ravelin), 10, "the tunnel's end")
+        ended = story(ravelin, tunnel["id"])
+        check.equal((ended["state"], ended["good_bye_from"]), ("closed", "server"), "its end")
+        check.equal(check.dropped(ravelin), {}, "drops")
+        vpn.stop()
+        wire.stop_ravelin()
+
+
+ALL = (timeout_shorter_than_the_keepalive, the_same_without_adaptive_timeouts, openvpn_story,
+       openvpn_over_tcp)
 LONG = (two_minutes_of_silence,)

@@ -487,6 +487,11 @@ const std::vector<Script> kScripts = {
      {"> S 0 win 1000 ws 7 | pass SYN_SENT", "< SA 0 ack 1 win 1000 | pass SYN_RECV",
       "> . 1 ack 1 win 1000 | pass ESTABLISHED 432000", "< P. 1 ack 1 len 500 | pass",
       "< P. 2500 ack 1 len 500 | invalid ESTABLISHED"}},
+    {"no_scale_when_both_offer_sack_and_only_one_a_scale",
+     Profile::Both,
+     {"> S 0 win 1000 sackok ws 7 | pass SYN_SENT", "< SA 0 ack 1 win 1000 sackok | pass SYN_RECV",
+      "> . 1 ack 1 win 1000 | pass ESTABLISHED 432000", "< P. 1 ack 1 len 500 | pass",
+      "< P. 2500 ack 1 len 500 | invalid ESTABLISHED"}},
     {"no_scale_when_only_the_server_offers_it",
      Profile::Both,
      {"> S 0 win 1000 nop | pass SYN_SENT", "< SA 0 ack 1 win 1000 ws 7 | pass SYN_RECV",
@@ -893,6 +898,34 @@ TEST(TcpQuote, what_may_be_in_flight_may_be_quoted_and_nothing_else) {
         EXPECT_TRUE(quotes(Direction::Reply, 51));
         EXPECT_FALSE(quotes(Direction::Reply, 52));
     }
+}
+
+// Whose acknowledgement isn't known yet: one window of the receiver's below what was sent.
+TEST(TcpQuote, without_an_acknowledgement_the_receivers_window_is_what_counts) {
+    TcpState state;
+    const auto quotes = [&](uint32_t sequence) {
+        return TcpTracker::quotes_window(state, Direction::Original, sequence);
+    };
+    state.window[0] = {.end = 1000, .max_end = 1000, .max_window = 50, .max_ack = 5};
+    state.window[1].max_window = 200;
+    EXPECT_FALSE(quotes(799));
+    EXPECT_TRUE(quotes(800));
+    EXPECT_TRUE(quotes(1000));
+    EXPECT_FALSE(quotes(1001));
+    EXPECT_FALSE(quotes(5));
+    // Nothing is known of the receiver but that it exists: its window counts as 1.
+    state.window[1].max_window = 0;
+    state.flags[0] = tcp_side_flag::kMaxAckSet;
+    EXPECT_FALSE(quotes(998));
+    EXPECT_TRUE(quotes(999));
+    EXPECT_TRUE(quotes(1000));
+    EXPECT_FALSE(quotes(1001));
+    // An unanswered SYN: from its own number on.
+    state.flags[0] = 0;
+    EXPECT_FALSE(quotes(4));
+    EXPECT_TRUE(quotes(5));
+    EXPECT_TRUE(quotes(1000));
+    EXPECT_FALSE(quotes(1001));
 }
 
 TEST(TcpQuote, a_syn_ack_that_nobody_has_answered_can_be_quoted) {
