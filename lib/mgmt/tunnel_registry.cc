@@ -352,8 +352,13 @@ TunnelRegistry::Found TunnelRegistry::find(std::string_view id) const {
     Found found;
     for (const auto& [key, story] : stories_) {
         if (!story.session_id().starts_with(id) && !export_id(story).starts_with(id)) continue;
-        if (found.story != nullptr) found.many = true;
-        found.story = &story;
+        const TunnelStory* other = std::exchange(found.story, &story);
+        if (other == nullptr) continue;
+        // IKE and the ESP that it has agreed on have one session id, which is all that can be said:
+        // the one that lives, or began last, is meant.
+        const auto rank = [](const TunnelStory& one) { return std::pair{!one.ended, one.key}; };
+        if (other->identity != story.identity) found.many = true;
+        if (rank(*other) > rank(story)) found.story = other;
     }
     return found;
 }

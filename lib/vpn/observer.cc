@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vpn/observer.h"
 
+#include "packet/headers.h"
+
 #include <algorithm>
 
 namespace ravelin {
@@ -21,6 +23,53 @@ bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
             break;
     }
     return false;
+}
+
+namespace {
+
+VpnProtocol by_first_byte(uint8_t byte) noexcept {
+    if (byte == 0x38 || byte == 0x50 || (byte & 0xf8) == 0x48) return VpnProtocol::OpenVpn;
+    if (byte >= 1 && byte <= 4) return VpnProtocol::WireGuard;
+    return byte == 0x16 ? VpnProtocol::Dtls : VpnProtocol::None;
+}
+
+bool is_ipsec_port(uint16_t port) noexcept {
+    constexpr uint16_t kIke = 500;
+    constexpr uint16_t kNatTraversal = 4500;
+    return port == kIke || port == kNatTraversal;
+}
+
+bool begins_as(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
+    Tunnel found = tunnel;
+    found.protocol = protocol;
+    if (!begins(protocol, first, found)) return false;
+    tunnel = found;
+    return true;
+}
+
+}  // namespace
+
+bool may_begin(const Seen& first) noexcept {
+    if (first.payload.empty()) return false;
+    return by_first_byte(first.payload[0]) != VpnProtocol::None || is_ipsec_port(first.port[0]) ||
+           is_ipsec_port(first.port[1]);
+}
+
+bool recognise(const Seen& first, Tunnel& tunnel) noexcept {
+    const VpnProtocol protocol = by_first_byte(first.payload[0]);
+    const bool ipsec = is_ipsec_port(first.port[0]) || is_ipsec_port(first.port[1]);
+    Tunnel found = tunnel;
+    // On IPsec's ports another protocol has to show its handshake: what could be data is ESP.
+    if (protocol != VpnProtocol::None && begins_as(protocol, first, found) &&
+        !(ipsec && found.picked_up)) {
+        tunnel = found;
+        tunnel.has_counter |= protocol == VpnProtocol::WireGuard;
+        return true;
+    }
+    if (!ipsec || tunnel.ip_protocol == ip_protocol::kTcp) return false;
+    if (!begins_as(VpnProtocol::Ike, first, tunnel)) return false;
+    tunnel.has_counter = true;
+    return true;
 }
 
 void note_keepalive(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {

@@ -79,6 +79,10 @@ namespace openvpn {
 Seeing tend(Tunnel& tunnel, TunnelDesk& desk, Instant now) noexcept;
 }  // namespace openvpn
 
+/// At a glance, whether a first packet may begin a tunnel: nearly all that isn't VPN ends here.
+[[nodiscard]] bool may_begin(const Seen& first) noexcept;
+/// Asks the observers whose packet it may be; the first that takes it has filled in `tunnel`.
+[[nodiscard]] bool recognise(const Seen& first, Tunnel& tunnel) noexcept;
 /// Asks the observer of `protocol`; IKE and ESP have one.
 [[nodiscard]] bool begins(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept;
 

@@ -29,20 +29,6 @@ Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
     return Seeing::Reject;
 }
 
-/// What a first packet looks like at a glance: nearly all that isn't VPN ends here.
-VpnProtocol glance(const TunnelTable::First& first) noexcept {
-    constexpr uint16_t kIke = 500;
-    constexpr uint16_t kNatTraversal = 4500;
-    if (first.payload.empty()) return VpnProtocol::None;
-    if (first.ip_protocol == ip_protocol::kTcp) return VpnProtocol::OpenVpn;
-    for (const uint16_t port : first.port)
-        if (port == kIke || port == kNatTraversal) return VpnProtocol::Ike;
-    const uint8_t byte = first.payload[0];
-    if (byte == 0x38 || byte == 0x50 || (byte & 0xf8) == 0x48) return VpnProtocol::OpenVpn;
-    if (byte >= 1 && byte <= 4) return VpnProtocol::WireGuard;
-    return byte == 0x16 ? VpnProtocol::Dtls : VpnProtocol::None;
-}
-
 /// Every pair that stands by Side.
 void swap_sides(Tunnel& tunnel) noexcept {
     const auto turn = [](auto& pair) { std::swap(pair[0], pair[1]); };
@@ -157,19 +143,15 @@ const Tunnel* TunnelTable::find(uint32_t handle) const noexcept {
 // beginning
 
 uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
-    const VpnProtocol protocol = glance(first);
-    if (protocol == VpnProtocol::None || capacity_ == 0) return kNoTunnel;
+    const Seen seen{.payload = first.payload, .from = Side::Client, .now = now, .port = first.port};
+    if (capacity_ == 0 || !may_begin(seen)) return kNoTunnel;
     Tunnel found;
     found.address = first.address;
     found.port = first.port;
-    found.protocol = protocol;
-    const Seen seen{.payload = first.payload, .from = Side::Client, .now = now, .port = first.port};
-    if (!begins(protocol, seen, found)) return kNoTunnel;
-    if (protocol == VpnProtocol::WireGuard || protocol == VpnProtocol::Ike)
-        found.has_counter = true;
+    found.ip_protocol = first.ip_protocol;
+    if (!recognise(seen, found)) return kNoTunnel;
     found.connection = first.connection;
     found.client_inside = first.from_inside;
-    found.ip_protocol = first.ip_protocol;
     found.wire = first.wire;
     found.started = now;
     found.changed = now;

@@ -292,6 +292,29 @@ TEST(TunnelRegistry, figures_of_workers_make_up_for_lost_events) {
     EXPECT_EQ(tunnels(script, TunnelStage::Established), 1U);
 }
 
+// IKE on one port and what it has agreed on on another: nobody could be more precise.
+TEST(TunnelRegistry, of_two_with_one_session_id_the_one_that_lives_or_is_newer_is_meant) {
+    TunnelScript script;
+    TunnelRecord ike = openvpn_record(0);
+    ike.protocol = VpnProtocol::Ike;
+    TunnelRecord esp = openvpn_record(0);
+    esp.id = 7;
+    esp.port = {4500, 4500};
+    esp.protocol = VpnProtocol::Esp;
+    script.establish(ike, 1s);
+    script.establish(esp, 2s);
+    const auto shown = [&] {
+        const auto found = script.registry.find("43e5c0de");
+        EXPECT_FALSE(found.many);
+        return found.story->record.protocol;
+    };
+    EXPECT_EQ(shown(), VpnProtocol::Esp);
+    script.end(esp, 3s, CloseReason::Idle);
+    EXPECT_EQ(shown(), VpnProtocol::Ike);
+    script.end(ike, 4s, CloseReason::Idle);
+    EXPECT_EQ(shown(), VpnProtocol::Esp);
+}
+
 TEST(TunnelRegistry, ids_are_those_of_the_peers_logs_or_hashed) {
     TunnelScript script;
     TunnelRecord record = openvpn_record(0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "support/openvpn_packets.h"
 #include "support/tunnel_packets.h"
 #include "vpn/tunnels.h"
 
@@ -65,6 +66,47 @@ struct Wire {
                       now);
     }
 };
+
+// People put their VPN where firewalls let it pass.
+TEST(TunnelTable, whatever_shows_its_handshake_is_known_on_any_port) {
+    constexpr uint64_t kSession = 0xa2d7ad0826c573ef;
+    ike::Message ask{.responder_spi = 0, .exchange = 34, .flags = 0x08, .id = 0};
+    struct Case {
+        const char* name;
+        Bytes first;
+        std::array<VpnProtocol, 4> found;  ///< on ports 1194, 53, 500, 4500
+    };
+    constexpr auto kNone = VpnProtocol::None;
+    constexpr auto kOpenVpn = VpnProtocol::OpenVpn;
+    constexpr auto kWireGuard = VpnProtocol::WireGuard;
+    constexpr auto kIke = VpnProtocol::Ike;
+    constexpr auto kEsp = VpnProtocol::Esp;
+    const std::vector<Case> cases{
+        {"openvpn",
+         openvpn_packet::plain(7, 0, kSession, 0, 0, 0, 0),
+         {kOpenVpn, kOpenVpn, kOpenVpn, kOpenVpn}},
+        {"openvpn, tls-crypt",
+         openvpn_packet::tls_crypt(7, 0, kSession, 1, 1700000000, 54),
+         {kOpenVpn, kOpenVpn, kOpenVpn, kOpenVpn}},
+        {"openvpn in mid-stream, or esp",
+         openvpn_packet::data(0, 3, 7, 120),
+         {kOpenVpn, kOpenVpn, kNone, kEsp}},
+        {"wireguard", wg::initiation(5), {kWireGuard, kWireGuard, kWireGuard, kWireGuard}},
+        {"ike", ike::bare(ask), {kNone, kNone, kIke, kNone}},
+        {"ike behind a marker", ike::marked(ask), {kNone, kNone, kNone, kIke}},
+        {"esp", esp(0x62da69a7, 1), {kNone, kNone, kNone, kEsp}},
+        {"nothing", {}, {kNone, kNone, kNone, kNone}},
+    };
+    constexpr std::array<uint16_t, 4> kPorts{1194, 53, 500, 4500};
+    for (const Case& each : cases) {
+        for (size_t i = 0; i < kPorts.size(); ++i) {
+            Wire wire{kPorts[i]};
+            const Tunnel* tunnel = wire.table.find(wire.begin(1, "198.51.100.2", each.first));
+            EXPECT_EQ(tunnel == nullptr ? kNone : tunnel->protocol, each.found[i])
+                << each.name << " on " << kPorts[i];
+        }
+    }
+}
 
 TEST(TunnelTable, keeps_a_wireguard_tunnel_whose_client_moves) {
     Wire wire{51820};
