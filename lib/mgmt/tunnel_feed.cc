@@ -147,6 +147,7 @@ void TunnelRegistry::note_moved(TunnelStory& story, const TunnelEvent& event) {
     ++story.moves;
     story.moved_from.push_back({event.at, {event.address, event.port}});
     if (story.moved_from.size() > TunnelStory::kOldEndpoints) story.moved_from.pop_front();
+    story.nat.move(story.moved_from.back().endpoint, event.tunnel, event.at);
     TunnelTally::add(counters_.moves[static_cast<size_t>(event.tunnel.protocol)]);
     tell(story, event, event_words(event));
 }

@@ -191,6 +191,20 @@ TEST(TunnelRegistry, a_tunnel_taken_up_by_another_worker_is_the_one_that_fell_si
               "the client moved from 198.51.100.2:40000 to 203.0.113.9:40007");
 }
 
+TEST(TunnelRegistry, a_port_that_was_forgotten_in_a_silence_bounds_the_memory_of_a_nat) {
+    for (const bool same_address : {true, false}) {
+        AcrossWorkers lab;
+        if (same_address) lab.fresh.address[0] = lab.old.address[0];
+        lab.pick_up();
+        TunnelScript::heard(lab.old, 60s, 62s);
+        lab.script.figures({lab.old, lab.fresh}, 101s);
+        ASSERT_EQ(lab.script.registry.list().size(), 1U);
+        const NatMemory& nat = lab.script.registry.list()[0]->nat;
+        EXPECT_EQ(nat.at_most(), same_address ? Duration{40250ms} : 0s);
+        EXPECT_EQ(nat.at_least(), 0s);
+    }
+}
+
 TEST(TunnelRegistry, peer_ids_are_used_again_so_a_tunnel_that_goes_on_is_another_one) {
     AcrossWorkers lab;
     lab.pick_up();
