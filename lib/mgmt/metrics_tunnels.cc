@@ -81,14 +81,32 @@ void register_gauges(Registry& registry, const Counts& counts) {
                 counts.silent);
 }
 
-HistogramValue handshake_time(const Counts& counts, size_t protocol) {
+template <size_t N>
+HistogramValue histogram(const std::array<double, N>& bounds,
+                         const Counts::Durations<N>& durations) {
     HistogramValue histogram;
-    histogram.upper_bounds.assign(Counts::kHandshakeBounds.begin(), Counts::kHandshakeBounds.end());
+    histogram.upper_bounds.assign(bounds.begin(), bounds.end());
     uint64_t cumulative = 0;
-    for (const auto& count : counts.handshake_time[protocol])
+    for (const auto& count : durations.counts)
         histogram.cumulative.push_back(cumulative += count.load(std::memory_order_relaxed));
-    histogram.sum = value(counts.handshake_nanoseconds[protocol]) * 1e-9;
+    histogram.sum = value(durations.nanoseconds) * 1e-9;
     return histogram;
+}
+
+template <size_t N>
+void add_histogram(Registry& registry, const char* name, const char* help,
+                   const std::array<double, N>& bounds,
+                   const std::array<Counts::Durations<N>, kVpnProtocolCount>& durations) {
+    registry.add({name, MetricType::Histogram, help, {"vpn"}},
+                 Registry::Collect{[&bounds, &durations] {
+                     Samples samples;
+                     each_protocol([&](size_t i, const std::string& word) {
+                         Sample one = sample({word}, 0);
+                         one.histogram = histogram(bounds, durations[i]);
+                         samples.push_back(std::move(one));
+                     });
+                     return samples;
+                 }});
 }
 
 /// What the shield of declared services refused.
@@ -125,19 +143,9 @@ void register_handshakes(Registry& registry, const Appliance& appliance, const C
                      "First packets of handshakes that clients sent again for want of an answer.",
                      {"vpn"}},
                     counts.retries);
-    registry.add({"ravelin_tunnel_handshake_duration_seconds",
-                  MetricType::Histogram,
+    add_histogram(registry, "ravelin_tunnel_handshake_duration_seconds",
                   "Time from a handshake's first packet until data had gone both ways.",
-                  {"vpn"}},
-                 Registry::Collect{[&counts] {
-                     Samples samples;
-                     each_protocol([&](size_t i, const std::string& word) {
-                         Sample one = sample({word}, 0);
-                         one.histogram = handshake_time(counts, i);
-                         samples.push_back(std::move(one));
-                     });
-                     return samples;
-                 }});
+                  Counts::kHandshakeBounds, counts.handshake_time);
     registry.add(
         {"ravelin_tunnel_handshake_failures_total",
          MetricType::Counter,
@@ -199,6 +207,10 @@ void register_life(Registry& registry, const Counts& counts) {
                      });
                      return samples;
                  }});
+    add_histogram(registry, "ravelin_tunnel_renegotiation_interval_seconds",
+                  "Time between two renegotiations of one tunnel, whoever began them; the first "
+                  "one of a tunnel has none.",
+                  Counts::kRenegotiationBounds, counts.renegotiation_interval);
     add_by_protocol(registry,
                     {"ravelin_tunnel_moves_total",
                      MetricType::Counter,

@@ -106,20 +106,19 @@ void TunnelRegistry::note_retried(TunnelStory& story, const TunnelEvent& event) 
 void TunnelRegistry::note_renegotiating(TunnelStory& story, const TunnelEvent& event) {
     const auto vpn = static_cast<size_t>(event.tunnel.protocol);
     TunnelTally::add(counters_.renegotiations[vpn][static_cast<size_t>(event.from)]);
+    // A worker that took the tunnel up in mid-stream has not seen the one before.
+    Duration interval = event.tunnel.renegotiation_interval;
+    if (interval == 0s && story.renegotiated != Instant{}) interval = event.at - story.renegotiated;
+    if (interval > 0s)
+        counters_.renegotiation_interval[vpn].add(TunnelTally::kRenegotiationBounds, interval);
     story.renegotiated = event.at;
 }
 
 void TunnelRegistry::note_established(TunnelStory& story, const TunnelEvent& event) {
     if (story.record.established == Instant{}) story.record.established = event.at;
-    const Duration took = event.at - event.tunnel.started;
-    const double seconds = std::chrono::duration<double>(took).count();
-    const auto& bounds = TunnelTally::kHandshakeBounds;
-    const auto bucket = static_cast<size_t>(
-        std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin());
     const auto vpn = static_cast<size_t>(event.tunnel.protocol);
-    TunnelTally::add(counters_.handshake_time[vpn][bucket]);
-    TunnelTally::add(counters_.handshake_nanoseconds[vpn],
-                     static_cast<uint64_t>(std::max(Duration{0}, took).count()));
+    counters_.handshake_time[vpn].add(TunnelTally::kHandshakeBounds,
+                                      event.at - event.tunnel.started);
     answer_trials(story, true);
 }
 
@@ -148,6 +147,7 @@ void TunnelRegistry::note_moved(TunnelStory& story, const TunnelEvent& event) {
     ++story.moves;
     story.moved_from.push_back({event.at, {event.address, event.port}});
     if (story.moved_from.size() > TunnelStory::kOldEndpoints) story.moved_from.pop_front();
+    story.nat.move(story.moved_from.back().endpoint, event.tunnel, event.at);
     TunnelTally::add(counters_.moves[static_cast<size_t>(event.tunnel.protocol)]);
     tell(story, event, event_words(event));
 }

@@ -11,6 +11,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace ravelin {
 
@@ -94,6 +95,12 @@ json clock_json(const PeerClock* clock) {
     return object;
 }
 
+json nat_json(const NatMemory& nat) {
+    return {{"at_least_s", optional_seconds(nat.at_least())},
+            {"at_most_s", optional_seconds(nat.at_most())},
+            {"times", nat.times()}};
+}
+
 json moments_json(const TunnelStory& story, Duration unix_offset) {
     json list = json::array();
     for (const TunnelMoment& moment : story.moments)
@@ -171,6 +178,7 @@ json tunnel_json(const TunnelStory& story, const TunnelView& view, bool whole) {
                    {"renegotiation_interval_s", optional_seconds(r.renegotiation_interval)},
                    {"timeout_s", optional_seconds(r.timeout)},
                    {"moves", story.moves},
+                   {"nat", nat_json(story.nat)},
                    {"path_mtu", r.path_mtu == 0 ? json{} : json(r.path_mtu)},
                    {"flap_score", view.registry.flap_score(story, view.now)},
                    {"clock_reference", view.registry.synchronised() ? "absolute" : "relative"},
@@ -202,6 +210,8 @@ std::vector<std::string> tunnel_advice(const TunnelStory& story, const TunnelVie
         advice.push_back("the client's keepalive (" + short_duration(k[kClient]) +
                          ") is slower than the server's (" + short_duration(k[kServer]) +
                          "): set keepalive on the server, which pushes it to clients");
+    if (std::string text = story.nat.advice(k[kClient]); !text.empty())
+        advice.push_back(std::move(text));
     if (r.timeout != 0s && r.timeout < 3 * std::max(k[kClient], k[kServer]))
         advice.push_back("the idle timeout (" + short_duration(r.timeout) +
                          ") is shorter than three keepalives: raise it, or its cap");

@@ -164,6 +164,7 @@ std::string tunnel_page(const TunnelStory& story, const TunnelView& view) {
         line(out, "moved from",
              endpoint_text(old.endpoint) + ", " + seconds_text(view.now - old.left) + " ago");
     line(out, "keepalive", keepalive_line(r));
+    line(out, "NAT beyond us", story.nat.words());
     line(out, "idle timeout", r.timeout == 0s ? "" : seconds_text(r.timeout));
     line(out, "renegotiation", renegotiation_line(r));
     line(out, "data packets", packets_line(r));

@@ -178,6 +178,7 @@ TunnelStory* TunnelRegistry::create(const TunnelRecord& record, Instant at) {
     clients_[client_key(record)].stories.push_back(key);
     story.record = record;
     story.figures = at;
+    story.nat.look(record, at);
     story.confirmed = record.stage != TunnelStage::Candidate;
     if (story.unconfirmed()) unconfirmed_.push_back(key);
     recount(story);
@@ -196,6 +197,7 @@ void TunnelRegistry::take_record(TunnelStory& story, const TunnelRecord& record,
     const TunnelRecord known = story.record;
     story.record = record;
     story.figures = std::max(story.figures, at);
+    story.nat.look(record, at);
     story.confirmed |=
         record.stage != TunnelStage::Candidate && record.stage != TunnelStage::Closed;
     if (!record.picked_up || known.picked_up) return;

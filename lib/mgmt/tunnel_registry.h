@@ -79,6 +79,8 @@ class TunnelRegistry {
     [[nodiscard]] const PeerClock* server_clock(const TunnelStory& story) const;
     /// Returns of this tunnel's client within the last ten minutes.
     [[nodiscard]] uint32_t flap_score(const TunnelStory& story, Instant now) const;
+    /// Some tunnel lives that its server has confirmed.
+    [[nodiscard]] bool any_confirmed() const noexcept { return confirmed_ != 0; }
     [[nodiscard]] bool synchronised() const noexcept { return synchronised_; }
     [[nodiscard]] Duration unix_offset() const noexcept { return unix_offset_; }
 

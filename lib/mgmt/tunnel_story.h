@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "mgmt/nat_memory.h"
 #include "mgmt/tunnel_clock.h"
 #include "mgmt/tunnel_verdict.h"
 #include "mgmt/tunnel_words.h"
@@ -53,6 +54,7 @@ struct TunnelStory {
     };
     std::deque<OldEndpoint> moved_from;  ///< oldest first
     uint32_t moves = 0;
+    NatMemory nat;
     std::array<PeerClock, 2> clock{};
     std::deque<TunnelMoment> moments;
     uint64_t moments_dropped = 0;

@@ -15,7 +15,8 @@ TunnelWatch::TunnelWatch(const Appliance& appliance, TunnelTally& counters, Log&
       log_{log},
       tally_{counters},
       registry_{counters, secret},
-      workers_{appliance} {}
+      workers_{appliance},
+      next_look_{appliance.now() + kLookPace} {}
 
 void TunnelWatch::drain() {
     events_.clear();
@@ -32,17 +33,23 @@ void TunnelWatch::drain() {
         registry_.feed(event);
 }
 
+void TunnelWatch::look(Instant now) {
+    const bool due = registry_.any_confirmed() && now >= next_look_;
+    if (now < next_figures_ || !(due || registry_.wants_figures(now))) return;
+    next_figures_ = now + kFiguresPace;
+    next_look_ = now + kLookPace;
+    if (const auto fresh = refresh(); !fresh) {
+        next_figures_ = now + kAfterFailure;
+        next_look_ = now + kLookAfterFailure;
+        log_.warning("tunnel", fresh.error().message);
+    }
+}
+
 std::vector<TunnelNews> TunnelWatch::run_once() {
     registry_.set_wall(appliance_.unix_offset(), synchronised_);
     drain();
     const Instant now = appliance_.now();
-    if (registry_.wants_figures(now) && now >= next_figures_) {
-        next_figures_ = now + kFiguresPace;
-        if (const auto fresh = refresh(); !fresh) {
-            next_figures_ = now + kAfterFailure;
-            log_.warning("tunnel", fresh.error().message);
-        }
-    }
+    look(now);
     registry_.advance(now);
     std::vector<TunnelNews> news = registry_.take_news();
     for (const TunnelNews& one : news) {

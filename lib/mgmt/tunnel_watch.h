@@ -13,12 +13,17 @@
 namespace ravelin {
 
 /// Feeds the registry from the workers: takes their events also when nobody listens, asks them for
-/// figures when a verdict needs some, and writes verdicts to the log.
+/// figures when a verdict needs some, and now and then so that silences show, and writes verdicts
+/// to the log.
 class TunnelWatch {
   public:
     /// Events that one call takes from each worker at most.
     static constexpr uint32_t kMostEvents = 1024;
     static constexpr Duration kFiguresPace = 200ms;
+    /// Between two looks at all tunnels: what nobody tells, as how long a client is silent before
+    /// it moves, is known to within so much.
+    static constexpr Duration kLookPace = 10s;
+    static constexpr Duration kLookAfterFailure = 60s;
     /// After a worker didn't answer it is left alone for so long.
     static constexpr Duration kAfterFailure = 10s;
 
@@ -41,6 +46,7 @@ class TunnelWatch {
 
   private:
     void drain();
+    void look(Instant now);
 
     const Appliance& appliance_;
     Log& log_;
@@ -49,6 +55,7 @@ class TunnelWatch {
     WorkerClient workers_;
     std::vector<TunnelEvent> events_;
     Instant next_figures_{};
+    Instant next_look_;
     bool synchronised_ = false;
     uint64_t lost_ = 0;  ///< of what was counted, what has been reported
 };

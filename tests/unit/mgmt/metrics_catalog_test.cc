@@ -104,6 +104,7 @@ const std::set<std::string> kOwn{
     "ravelin_tunnel_handshake_retries_total",
     "ravelin_tunnel_handshake_duration_seconds",
     "ravelin_tunnel_handshake_failures_total",
+    "ravelin_tunnel_renegotiation_interval_seconds",
     "ravelin_tunnel_renegotiations_total",
     "ravelin_tunnel_moves_total",
     "ravelin_tunnel_resets_total",
@@ -238,7 +239,8 @@ TEST(MetricsCatalog, tunnels_have_series_for_every_word_and_none_for_an_address)
     TunnelTally::add(counts.tunnels[kWireGuard][static_cast<size_t>(TunnelStage::Established)], 3);
     TunnelTally::add(counts.tunnels[kWireGuard][static_cast<size_t>(TunnelStage::Handshake)], 2);
     TunnelTally::add(counts.resets[static_cast<size_t>(TunnelVerdict::ServerFreeze)]);
-    TunnelTally::add(counts.handshake_time[kWireGuard][0], 4);
+    TunnelTally::add(counts.handshake_time[kWireGuard].counts[0], 4);
+    counts.renegotiation_interval[kWireGuard].add(TunnelTally::kRenegotiationBounds, 121500ms);
     lab.fake.links[0]->counters.tunnels.events_lost.add(7);
     EXPECT_EQ(lab.value("ravelin_vpn_flows", {"wireguard"}), 5);
     EXPECT_EQ(lab.value("ravelin_tunnels", {"wireguard", "established"}), 3);
@@ -249,6 +251,14 @@ TEST(MetricsCatalog, tunnels_have_series_for_every_word_and_none_for_an_address)
     EXPECT_NE(lab.page.text().find("ravelin_tunnel_handshake_duration_seconds_bucket{vpn="
                                    "\"wireguard\",le=\"0.01\"} 4\n"),
               std::string::npos);
+    const std::string text = lab.page.text();
+    for (const char* line :
+         {"bucket{vpn=\"wireguard\",le=\"110\"} 0\n", "bucket{vpn=\"wireguard\",le=\"150\"} 1\n",
+          "bucket{vpn=\"wireguard\",le=\"+Inf\"} 1\n", "count{vpn=\"openvpn\"} 0\n",
+          "sum{vpn=\"wireguard\"} 121.5\n"})
+        EXPECT_NE(text.find(std::string{"ravelin_tunnel_renegotiation_interval_seconds_"} + line),
+                  std::string::npos)
+            << line;
 }
 
 TEST(MetricsCatalog, a_heartbeat_of_a_worker_that_was_paused_is_not_late) {

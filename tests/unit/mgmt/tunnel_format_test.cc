@@ -107,6 +107,44 @@ TEST(TunnelFormat, advice_names_the_numbers) {
     EXPECT_NE(advice[4].find("server's clock"), std::string::npos);
 }
 
+TEST(TunnelFormat, what_a_nat_beyond_us_remembers_is_told_as_bounds) {
+    Lab lab;
+    EXPECT_EQ(tunnel_page(lab.story(), lab.view()).find("NAT"), std::string::npos);
+    EXPECT_EQ(tunnel_json(lab.story(), lab.view(), false)["nat"],
+              json({{"at_least_s", nullptr}, {"at_most_s", nullptr}, {"times", 0}}));
+    lab.record.keepalive = {60s, 60s};
+    const auto move = [&](Duration at) {
+        TunnelEvent moved = TunnelScript::make(lab.record, TunnelEventKind::Moved, at);
+        moved.address = lab.record.address[0];
+        moved.port = lab.record.port[0]++;
+        lab.record.last_seen[0] = Instant{at};
+        moved.tunnel = lab.record;
+        lab.script.feed(moved);
+    };
+    lab.script.figures({lab.record}, 220s);
+    TunnelScript::heard(lab.record, 225s, 225s);
+    lab.script.figures({lab.record}, 226s);
+    EXPECT_NE(tunnel_page(lab.story(), lab.view())
+                  .find("  NAT beyond us:  none noticed: the client's port outlives at least 22.0 "
+                        "s of silence\n"),
+              std::string::npos)
+        << tunnel_page(lab.story(), lab.view());
+    move(285s);
+    const std::vector<std::string> after_one = tunnel_advice(lab.story(), lab.view());
+    EXPECT_EQ(after_one[0].find("NAT"), std::string::npos) << after_one[0];
+    move(345s);
+    EXPECT_NE(tunnel_page(lab.story(), lab.view())
+                  .find("  NAT beyond us:  forgets after at most 1m00s of silence and at least "
+                        "22.0 s (seen 2 times)\n"),
+              std::string::npos)
+        << tunnel_page(lab.story(), lab.view());
+    EXPECT_EQ(tunnel_json(lab.story(), lab.view(), false)["nat"],
+              json({{"at_least_s", 22.0}, {"at_most_s", 60.25}, {"times", 2}}));
+    EXPECT_EQ(tunnel_advice(lab.story(), lab.view())[0],
+              "the client's keepalive (1m00s) may come too late for a NAT beyond us, which forgets "
+              "after at most 1m00s of silence: set it to 30s or less");
+}
+
 TEST(TunnelFormat, an_event_is_one_line_of_json) {
     Lab lab;
     std::string text;

@@ -38,7 +38,7 @@ TEST(TunnelRegistry, a_handshake_becomes_an_established_tunnel) {
     EXPECT_EQ(stories[0]->session_id(), "43e5c0de");
     EXPECT_EQ(stories[0]->moments.size(), 3U);
     EXPECT_EQ(value(script.counters.handshakes[kOpenVpn]), 1U);
-    EXPECT_EQ(value(script.counters.handshake_time[kOpenVpn][2]), 1U);
+    EXPECT_EQ(value(script.counters.handshake_time[kOpenVpn].counts[2]), 1U);
 }
 
 TEST(TunnelRegistry, an_end_is_remembered_for_an_hour) {
@@ -191,6 +191,20 @@ TEST(TunnelRegistry, a_tunnel_taken_up_by_another_worker_is_the_one_that_fell_si
               "the client moved from 198.51.100.2:40000 to 203.0.113.9:40007");
 }
 
+TEST(TunnelRegistry, a_port_that_was_forgotten_in_a_silence_bounds_the_memory_of_a_nat) {
+    for (const bool same_address : {true, false}) {
+        AcrossWorkers lab;
+        if (same_address) lab.fresh.address[0] = lab.old.address[0];
+        lab.pick_up();
+        TunnelScript::heard(lab.old, 60s, 62s);
+        lab.script.figures({lab.old, lab.fresh}, 101s);
+        ASSERT_EQ(lab.script.registry.list().size(), 1U);
+        const NatMemory& nat = lab.script.registry.list()[0]->nat;
+        EXPECT_EQ(nat.at_most(), same_address ? Duration{40250ms} : 0s);
+        EXPECT_EQ(nat.at_least(), 0s);
+    }
+}
+
 TEST(TunnelRegistry, peer_ids_are_used_again_so_a_tunnel_that_goes_on_is_another_one) {
     AcrossWorkers lab;
     lab.pick_up();
@@ -264,6 +278,48 @@ TEST(TunnelRegistry, a_time_line_is_bounded_and_counts_what_repeats) {
     EXPECT_EQ(story.moments.size(), TunnelStory::kMoments);
     EXPECT_EQ(story.moments_dropped, 104U - TunnelStory::kMoments);
     EXPECT_EQ(value(script.counters.renegotiations[kOpenVpn][1]), 100U);
+}
+
+TEST(TunnelRegistry, the_intervals_of_renegotiations_are_a_histogram) {
+    struct Case {
+        const char* name;
+        std::vector<Duration> at;
+        bool seen_by_worker;    ///< the worker that tells has seen the one before, too
+        std::vector<int> adds;  ///< expected, by bucket
+    };
+    const auto buckets = [](std::initializer_list<size_t> filled) {
+        std::vector<int> counts(TunnelTally::kRenegotiationBounds.size() + 1);
+        for (const size_t bucket : filled)
+            ++counts[bucket];
+        return counts;
+    };
+    const Case cases[] = {
+        {"the first one has no interval", {3600s}, true, buckets({})},
+        {"OpenVPN's hour, less up to a tenth", {3600s, 6850s, 10450s}, true, buckets({8, 8})},
+        {"every 14 s", {14s, 28s}, true, buckets({0})},
+        {"a bound belongs to its bucket", {300s, 600s}, true, buckets({4})},
+        {"more than the last bound", {1s, 86401s}, true, buckets({11})},
+        {"another worker goes on", {3600s, 7000s}, false, buckets({8})},
+    };
+    for (const Case& one : cases) {
+        TunnelScript script;
+        TunnelRecord record = openvpn_record(0);
+        script.establish(record, 0s);
+        Duration last{};
+        for (const Duration at : one.at) {
+            if (one.seen_by_worker && last != 0s) record.renegotiation_interval = at - last;
+            script.tell(record, TunnelEventKind::Renegotiating, at, Side::Server, 1);
+            last = at;
+        }
+        const auto& interval = script.counters.renegotiation_interval[kOpenVpn];
+        std::vector<int> counts;
+        for (const auto& count : interval.counts)
+            counts.push_back(static_cast<int>(value(count)));
+        EXPECT_EQ(counts, one.adds) << one.name;
+        EXPECT_EQ(value(interval.nanoseconds),
+                  static_cast<uint64_t>((one.at.back() - one.at.front()).count()))
+            << one.name;
+    }
 }
 
 TEST(TunnelRegistry, many_that_have_ended_are_bounded_too) {

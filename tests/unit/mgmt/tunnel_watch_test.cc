@@ -99,6 +99,33 @@ TEST(TunnelWatch, a_worker_that_does_not_answer_is_left_alone_for_a_while) {
     }
 }
 
+TEST(TunnelWatch, looks_at_all_tunnels_now_and_then_while_there_are_any) {
+    Lab lab;
+    TunnelRecord live = openvpn_record(0);
+    lab.establish(live, 1s);
+    static_cast<void>(lab.watch.run_once());
+    live.last_seen[0] = Instant{8s};
+    const FakeWorker worker{lab.fake, 0, {}, {live}};
+    const auto heard_after = [&](Duration now) {
+        lab.fake.now = now.count();
+        static_cast<void>(lab.watch.run_once());
+        return lab.watch.registry().list()[0]->last_seen(Side::Client);
+    };
+    EXPECT_EQ(heard_after(9s), Instant{1s});
+    EXPECT_EQ(heard_after(10s), Instant{8s});
+}
+
+TEST(TunnelWatch, without_tunnels_no_worker_is_asked) {
+    Lab lab;
+    lab.fake.now = Duration{100s}.count();
+    TunnelRecord candidate = openvpn_record(0);
+    candidate.started = Instant{99s};
+    lab.push(candidate, TunnelEventKind::Retried, 99s);
+    static_cast<void>(lab.watch.run_once());
+    EXPECT_EQ(lab.watch.registry().list().size(), 1U);
+    EXPECT_EQ(lab.fake.links[0]->requests.size(), 0U);
+}
+
 TEST(TunnelWatch, what_was_lost_is_told_once) {
     Lab lab{2};
     EXPECT_EQ(lab.watch.take_lost(), 0U);
