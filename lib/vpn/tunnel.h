@@ -77,9 +77,11 @@ struct alignas(64) Tunnel {
     /// What the protocol's observer alone understands.
     std::array<uint32_t, 6> scratch{};
 
-    /// The connection of the address that the client has left, until the server answers to the
+    /// The address that the client has left, and its connection, until the server answers to the
     /// new one.
+    Address left_address{};
     uint32_t left_connection = UINT32_MAX;
+    uint16_t left_port = 0;
     Instant moved{};
     bool old_address_told = false;
     /// Of a candidate: the tunnel whose client this may be, if the server answers here. 0: none.

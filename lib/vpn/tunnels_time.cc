@@ -64,6 +64,8 @@ void TunnelTable::move(Tunnel& tunnel, uint32_t connection, const Address& addre
                       .address = tunnel.address[0],
                       .port = tunnel.port[0]};
     tunnel.left_connection = tunnel.connection;
+    tunnel.left_address = tunnel.address[0];
+    tunnel.left_port = tunnel.port[0];
     tunnel.connection = connection;
     tunnel.client_direction = Direction::Original;
     tunnel.address[0] = address;
@@ -156,9 +158,8 @@ void TunnelTable::look_elsewhere(Tunnel& tunnel, const Packet& packet, Side from
     std::memcpy(candidate.counter.data(), bytes.data() + tunnel.counter_at, sizeof(uint32_t));
     if (bytes[0] != tunnel.data_byte[0] || !continues(tunnel, candidate)) return;
     // It has come back before anybody answered at the new place.
-    std::swap(tunnel.connection, tunnel.left_connection);
-    tunnel.moved = now;
-    ++tunnel.moves;
+    const Address back = tunnel.left_address;
+    move(tunnel, tunnel.left_connection, back, tunnel.left_port, now);
 }
 
 // ---------------------------------------------------------------------------------------- silence

@@ -204,6 +204,28 @@ TEST(Tunnels, a_client_that_moves_keeps_its_tunnel) {
               TunnelStage::Established);
 }
 
+TEST(Tunnels, a_client_that_comes_back_before_the_server_has_followed_is_where_it_was) {
+    Session session{concentrator(30s)};
+    session.connect();
+    session.told();
+    session.address = kOtherAddress;
+    session.port = 50001;
+    session.client_data();
+    session.address = kClientAddress;
+    session.port = 50000;
+    session.client_data();
+    EXPECT_THAT(session.told(), ElementsAre("moved client", "moved client"));
+    EXPECT_EQ(session.last.address.to_string(), kOtherAddress);
+    EXPECT_EQ(session.last.port, 50001);
+    EXPECT_EQ(session.last.tunnel.address[0].to_string(), kClientAddress);
+    EXPECT_EQ(session.last.tunnel.port[0], 50000);
+    EXPECT_EQ(session.last.tunnel.moves, 2U);
+    EXPECT_EQ(session.server_data().action, Action::Forward);
+    EXPECT_EQ(session.lab.flows().size(), 1U) << "the other address is history";
+    EXPECT_EQ(session.client_data().action, Action::Forward);
+    EXPECT_THAT(session.told(), IsEmpty());
+}
+
 TEST(Tunnels, a_server_that_answers_the_old_address_is_told) {
     Session session{concentrator(30s)};
     session.connect();
