@@ -93,6 +93,12 @@ void add_queries_and_errors(std::vector<Key>& keys) {
                     "UDP is ASSURED from this packet on, at least one each way among them; 0: the "
                     "kernel's rule, traffic later than 2 s after the start.",
                     false, 0, 1000});
+    keys.push_back({"conntrack.udp_unreplied_renewals", Format::Number,
+                    Access<uint32_t>{TRACKING(udp_unreplied_renewals)},
+                    "So many further packets of the opener alone make an unanswered UDP "
+                    "connection last longer; it ends one timeout after the last of them, and what "
+                    "comes then is judged as new. 0: every one does, as in the kernel.",
+                    false, 0, 1000000});
     keys.push_back({"conntrack.icmp", Format::Section, {}, "ICMP and ICMPv6 queries."});
     keys.push_back(flag("conntrack.icmp.end_when_answered", TRACKING(icmp_end_when_answered),
                         "A query's entry ends when every request is answered."));

@@ -138,6 +138,7 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
             connection.packets[0] + connection.packets[1] + 1, options, Tick::at(now));
         if (connection.has(flag::kWatched)) [[unlikely]] {
             result.passes = connection.is_plain_data(direction, l4, headers.l4_length);
+            result.only_later |= result.passes;
             if (!result.passes)
                 result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
         }
@@ -200,7 +201,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     if (step.renew) [[likely]] {
         ++connection.packets[side];
         connection.bytes[side] += headers.ip_length;
-        renew(index, step.timeout, now, step.passes);
+        renew(index, step.timeout, now, step.only_later);
     }
     // Netfilter sets SEEN_REPLY after the protocol's handler has judged the packet.
     const bool first_reply = direction == Direction::Reply && !connection.has(flag::kSeenReply);

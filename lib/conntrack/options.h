@@ -122,6 +122,7 @@ struct TrackingOptions {
     // UDP
     uint32_t udp_assured_packets = 3;  ///< ASSURED from this packet, one each way at least; 0: the
                                        ///< kernel's rule (traffic later than 2 s after the start)
+    uint32_t udp_unreplied_renewals = 0;  ///< so many packets of the opener alone; 0: all of them
     // ICMP queries
     bool icmp_end_when_answered = true;  ///< the entry ends when every request is answered
     bool icmp_obsolete_queries = false;  ///< timestamp, information and address mask may open

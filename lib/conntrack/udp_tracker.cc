@@ -27,9 +27,13 @@ void UdpTracker::open(UdpState& state, Tick now) noexcept {
 TrackStep UdpTracker::update(const UdpState& state, Direction direction, bool seen_reply,
                              bool assured, uint64_t packets, const TrackingOptions& options,
                              Tick now) noexcept {
+    const bool replied = seen_reply || direction == Direction::Reply;
+    // Whoever talks to nobody doesn't keep the way for answers open for ever.
+    const bool limited = options.udp_unreplied_renewals != 0 && !replied;
+    if (limited && packets > uint64_t{options.udp_unreplied_renewals} + 1) [[unlikely]]
+        return {.only_later = true};
     if (options.udp_assured_packets == 0)
         return update_as_kernel(state, seen_reply, assured, options.timeouts, now);
-    const bool replied = seen_reply || direction == Direction::Reply;
     return {.assured = replied && !assured && packets >= options.udp_assured_packets,
             .timeout = replied ? options.timeouts.udp_replied : options.timeouts.udp_unreplied};
 }

@@ -137,6 +137,35 @@ TEST_F(ConntrackTest, lists_nothing_that_is_past_its_deadline_though_the_wheel_i
     EXPECT_EQ(counters_.deleted[static_cast<size_t>(EndReason::Timeout)].value(), 1U);
 }
 
+TEST_F(ConntrackTest, what_nobody_answers_lasts_no_longer_than_was_set) {
+    for (const TrackingOptions& profile :
+         {TrackingOptions::strict(), TrackingOptions::linux_profile()}) {
+        options_ = profile;
+        options_.udp_unreplied_renewals = 2;
+        open(udp(1));
+        for (const int packet : {1, 2, 3, 4}) {
+            now_ += 10s;
+            ASSERT_FALSE(track(udp(1)).missing) << packet;
+        }
+        EXPECT_EQ(flows().at(0).packets[0], 5U) << "all of them are counted";
+        now_ += 10s;
+        EXPECT_TRUE(track(udp(1)).missing) << "30 s after the second one";
+
+        open(udp(2));
+        for (const int packet : {1, 2, 3}) {
+            now_ += 5s;
+            ASSERT_FALSE(track(udp(2)).missing) << packet;
+        }
+        ASSERT_FALSE(track(answer(udp(2))).missing);
+        for (const int packet : {1, 2, 3, 4, 5}) {
+            now_ += 29s;
+            EXPECT_FALSE(track(udp(2)).missing) << "answered once, every packet counts " << packet;
+        }
+        uint32_t cursor = 0;
+        conntrack_.flush(cursor, UINT32_MAX, now_);
+    }
+}
+
 TEST_F(ConntrackTest, lists_and_flushes_no_more_entries_than_it_may) {
     for (uint16_t port = 0; port < 20; ++port)
         open(udp(port));

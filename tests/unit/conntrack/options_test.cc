@@ -46,6 +46,7 @@ TEST(Options, strict_has_the_values_of_the_default_profile) {
     EXPECT_EQ(options.timeouts.udp_unreplied, 30s);
     EXPECT_EQ(options.timeouts.udp_replied, 180s);
     EXPECT_EQ(options.udp_assured_packets, 3U);
+    EXPECT_EQ(options.udp_unreplied_renewals, 0U);
     EXPECT_EQ(options.tombstones.policy, StalePolicy::Drop);
     EXPECT_EQ(options.tombstones.ttl, 600s);
     EXPECT_TRUE(options.icmp_end_when_answered);
@@ -74,6 +75,7 @@ TEST(Options, linux_has_the_kernels_values) {
     EXPECT_EQ(options.timeouts.gre_unreplied, 30s);
     EXPECT_EQ(options.timeouts.gre_replied, 180s);
     EXPECT_EQ(options.udp_assured_packets, 0U);
+    EXPECT_EQ(options.udp_unreplied_renewals, 0U);
     EXPECT_FALSE(options.icmp_end_when_answered);
     EXPECT_TRUE(options.icmp_obsolete_queries);
     EXPECT_FALSE(options.icmp_error_known_codes_only);
