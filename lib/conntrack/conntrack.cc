@@ -138,7 +138,6 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
             connection.packets[0] + connection.packets[1] + 1, options, Tick::at(now));
         if (connection.has(flag::kWatched)) [[unlikely]] {
             result.passes = connection.is_plain_data(direction, l4, headers.l4_length);
-            result.only_later |= result.passes;
             if (!result.passes)
                 result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
         }
@@ -201,7 +200,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     if (step.renew) [[likely]] {
         ++connection.packets[side];
         connection.bytes[side] += headers.ip_length;
-        renew(index, step.timeout, now, step.only_later);
+        renew(index, step.timeout, now, step.passes);
     }
     // Netfilter sets SEEN_REPLY after the protocol's handler has judged the packet.
     const bool first_reply = direction == Direction::Reply && !connection.has(flag::kSeenReply);
@@ -266,7 +265,7 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now, bool only_l
     const Tick deadline = Tick::not_before(now + timeout);
     // The wheel has the connection no later than its old deadline: only a shorter one can be news.
     if (deadline.before(connection.deadline)) [[unlikely]] {
-        if (only_later) return;
+        if (only_later || timeout == Duration{}) return;
         if (connection.has(flag::kPutOff) || deadline.before(connection.armed)) {
             connection.flags = static_cast<uint8_t>(connection.flags & ~flag::kPutOff);
             connection.armed = deadline;

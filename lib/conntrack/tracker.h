@@ -34,10 +34,10 @@ struct TrackStep {
     bool renew = true;                     ///< set the deadline to now + timeout
     bool assured = false;                  ///< set ASSURED if it isn't yet
     bool changed = false;                  ///< the protocol's state changed (an UPDATE event)
-    bool passes = false;                   ///< plain data of a tunnel: nobody has to see it
-    bool only_later = false;               ///< it never brings the deadline forward
-    /// From now on, with `renew`. With Invalid: zero, or what the deadline is cut down to if it is
-    /// later (netfilter nf_tcp_handle_invalid(); never in profile strict).
+    bool passes = false;  ///< plain data of a tunnel: it never brings the deadline forward
+    /// From now on, with `renew`; zero: the deadline stays. With Invalid: zero, or what the
+    /// deadline is cut down to if it is later (netfilter nf_tcp_handle_invalid(); never in profile
+    /// strict).
     Duration timeout{};
 };
 

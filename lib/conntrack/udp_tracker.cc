@@ -29,9 +29,9 @@ TrackStep UdpTracker::update(const UdpState& state, Direction direction, bool se
                              Tick now) noexcept {
     const bool replied = seen_reply || direction == Direction::Reply;
     // Whoever talks to nobody doesn't keep the way for answers open for ever.
-    const bool limited = options.udp_unreplied_renewals != 0 && !replied;
-    if (limited && packets > uint64_t{options.udp_unreplied_renewals} + 1) [[unlikely]]
-        return {.only_later = true};
+    if (!replied && options.udp_unreplied_renewals != 0 &&
+        packets > uint64_t{options.udp_unreplied_renewals} + 1) [[unlikely]]
+        return {.timeout = Duration{}};
     if (options.udp_assured_packets == 0)
         return update_as_kernel(state, seen_reply, assured, options.timeouts, now);
     return {.assured = replied && !assured && packets >= options.udp_assured_packets,
