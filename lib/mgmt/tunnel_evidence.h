@@ -62,6 +62,12 @@ struct TunnelJudgement {
 /// vpn.md B.4: the first line of the table that fits.
 [[nodiscard]] TunnelJudgement judge(const ResetEvidence& evidence);
 
+/// By Side. Servers push their own keepalive to clients, so that one side's tells the other's.
+[[nodiscard]] constexpr Duration server_keepalive(
+    const std::array<Duration, 2>& keepalive) noexcept {
+    return keepalive[1] == Duration{} ? keepalive[0] : keepalive[1];
+}
+
 /// A side of whom nothing came for so long is silent: 2.5 keepalives; 15 s while they are unknown.
 [[nodiscard]] Duration silence_limit(Duration keepalive) noexcept;
 

@@ -30,12 +30,6 @@ Duration tolerance(Duration keepalive) {
     return (keepalive == 0s ? kUsualKeepalive : keepalive) * 5 / 4 + 1s;
 }
 
-/// Servers push their own keepalive to clients, so that one side's tells the other's.
-Duration server_keepalive(const TunnelStory& story) {
-    const Duration own = story.keepalive(Side::Server);
-    return own == 0s ? story.keepalive(Side::Client) : own;
-}
-
 /// How well an old tunnel explains a new handshake, best first.
 enum class Fit : uint8_t { ServerSilent, Over, ClientSilent, BothAlive };
 
@@ -196,7 +190,8 @@ void TunnelRegistry::count_witnesses(Trial& trial, const TunnelStory& old) const
             continue;
         // One that began later only proves that handshakes are answered.
         if (other.record.established > silent_since + kJustThen) continue;
-        const Duration reach = tolerance(std::max(server_keepalive(old), server_keepalive(other)));
+        const Duration reach = tolerance(std::max(server_keepalive(old.record.keepalive),
+                                                  server_keepalive(other.record.keepalive)));
         const Duration after = other.last_seen(Side::Server) - silent_since;
         if (after > reach) {
             ++e.alive;
@@ -214,7 +209,7 @@ void TunnelRegistry::count_witnesses(Trial& trial, const TunnelStory& old) const
 void TunnelRegistry::look_for_rival(Trial& trial, const TunnelStory& old) {
     ResetEvidence& e = trial.evidence;
     const Instant silent_since = e.last_seen[kServer];
-    const Duration reach = tolerance(server_keepalive(old));
+    const Duration reach = tolerance(server_keepalive(old.record.keepalive));
     const TunnelStory* rival = nullptr;
     const auto distance = [&](const TunnelStory& other) {
         return std::chrono::abs(other.record.established - silent_since);

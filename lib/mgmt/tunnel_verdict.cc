@@ -169,9 +169,7 @@ Duration silence_limit(Duration keepalive) noexcept {
 
 bool ResetEvidence::server_silent() const noexcept {
     if (!both_ping) return told_silent[kServer];
-    // Servers push their own keepalive to clients, so that one side's tells the other's.
-    const Duration own = keepalive[kServer] == 0s ? keepalive[kClient] : keepalive[kServer];
-    return silence(Side::Server) >= silence_limit(own);
+    return silence(Side::Server) >= silence_limit(server_keepalive(keepalive));
 }
 
 bool ResetEvidence::client_silent() const noexcept {

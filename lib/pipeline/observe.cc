@@ -33,6 +33,18 @@ TunnelSegment segment_of(const Packet& packet) noexcept {
         .payload = {tcp + headers.l4_header_length, headers.l4_length - headers.l4_header_length}};
 }
 
+TunnelFirst first_of(const Packet& packet, const Query& query, std::span<const uint8_t> payload,
+                     const Shard& shard) noexcept {
+    const PortRole& role = shard.topology.ports[packet.frame.port];
+    return {.connection = packet.connection,
+            .address = {query.source, query.destination},
+            .port = {query.source_port, query.destination_port},
+            .ip_protocol = query.protocol,
+            .wire = role.wire,
+            .from_inside = role.inside,
+            .payload = payload};
+}
+
 /// The next hop's MTU that an ICMP error names; 0: none.
 uint16_t path_mtu(const Packet& packet) noexcept {
     const Headers& headers = packet.headers;
@@ -109,18 +121,8 @@ void observe_segment(const Packet& packet, Shard& shard, const Runtime& runtime,
     if (segment.payload.empty()) return;
     // Who is served by a VPN speaks first.
     if (segment.direction == Direction::Original) {
-        const Query query = query_of(packet);
-        const PortRole& role = shard.topology.ports[packet.frame.port];
-        const uint32_t begun =
-            shard.tunnels.begin_stream({.connection = segment.connection,
-                                        .address = {query.source, query.destination},
-                                        .port = {query.source_port, query.destination_port},
-                                        .ip_protocol = query.protocol,
-                                        .wire = role.wire,
-                                        .from_inside = role.inside,
-                                        .payload = segment.payload},
-                                       segment, now);
-        if (begun != TunnelTable::kNoTunnel) return;
+        const TunnelFirst first = first_of(packet, query_of(packet), segment.payload, shard);
+        if (shard.tunnels.begin_stream(first, segment, now) != TunnelTable::kNoTunnel) return;
     }
     shard.conntrack.watch_stream(segment.connection, false);
 }
@@ -154,16 +156,8 @@ void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
 }  // namespace
 
 void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept {
-    const PortRole& role = shard.topology.ports[packet.frame.port];
     const uint32_t handle =
-        shard.tunnels.begin({.connection = packet.connection,
-                             .address = {query.source, query.destination},
-                             .port = {query.source_port, query.destination_port},
-                             .ip_protocol = query.protocol,
-                             .wire = role.wire,
-                             .from_inside = role.inside,
-                             .payload = udp_payload(packet)},
-                            now);
+        shard.tunnels.begin(first_of(packet, query, udp_payload(packet), shard), now);
     if (handle == TunnelTable::kNoTunnel) return;
     shard.conntrack.watch(packet.connection, handle);
     settle_what_passes(packet.connection, packet.direction, handle, shard);

@@ -39,10 +39,11 @@ bool is_ipsec_port(uint16_t port) noexcept {
     return port == kIke || port == kNatTraversal;
 }
 
-bool begins_as(VpnProtocol protocol, const Seen& first, Tunnel& tunnel) noexcept {
+bool begins_as(VpnProtocol protocol, bool may_be_data, const Seen& first, Tunnel& tunnel) noexcept {
     Tunnel found = tunnel;
     found.protocol = protocol;
-    if (!begins(protocol, first, found)) return false;
+    if (!begins(protocol, first, found) || (found.picked_up && !may_be_data)) return false;
+    found.has_counter |= protocol == VpnProtocol::WireGuard || protocol == VpnProtocol::Ike;
     tunnel = found;
     return true;
 }
@@ -58,18 +59,10 @@ bool may_begin(const Seen& first) noexcept {
 bool recognise(const Seen& first, Tunnel& tunnel) noexcept {
     const VpnProtocol protocol = by_first_byte(first.payload[0]);
     const bool ipsec = is_ipsec_port(first.port[0]) || is_ipsec_port(first.port[1]);
-    Tunnel found = tunnel;
     // On IPsec's ports another protocol has to show its handshake: what could be data is ESP.
-    if (protocol != VpnProtocol::None && begins_as(protocol, first, found) &&
-        !(ipsec && found.picked_up)) {
-        tunnel = found;
-        tunnel.has_counter |= protocol == VpnProtocol::WireGuard;
-        return true;
-    }
-    if (!ipsec || tunnel.ip_protocol == ip_protocol::kTcp) return false;
-    if (!begins_as(VpnProtocol::Ike, first, tunnel)) return false;
-    tunnel.has_counter = true;
-    return true;
+    if (protocol != VpnProtocol::None && begins_as(protocol, !ipsec, first, tunnel)) return true;
+    return ipsec && tunnel.ip_protocol != ip_protocol::kTcp &&
+           begins_as(VpnProtocol::Ike, true, first, tunnel);
 }
 
 void note_keepalive(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {

@@ -24,7 +24,8 @@ namespace ravelin {
 /// The tunnels of one shard.
 ///
 /// Theory: a new UDP connection whose first packet could begin a tunnel gets a slot, and its
-/// connection carries the slot's handle; every other connection costs one test of a flag. Until the
+/// connection carries the slot's handle (of TCP see streams.cc); every other one costs one test of
+/// a flag. Until the
 /// server side has answered in kind a slot is a candidate: it changes nothing, and gives way, the
 /// oldest first, when slots run out. A tunnel that is confirmed keeps its slot until its connection
 /// ends, so a flood of look-alikes takes no tunnel's place.

@@ -16,6 +16,17 @@ inline constexpr const char* kServerAddress = "192.0.2.20";
 inline constexpr uint64_t kClient = 0xa2d7ad0826c573ef;
 inline constexpr uint64_t kServer = 0x0b228b61a2719f63;
 
+/// What management was told of tunnels since the last call, in words; `last` is the last event.
+inline std::vector<std::string> take_told(Lab& lab, TunnelEvent& last) {
+    std::vector<std::string> words;
+    TunnelEvent event;
+    while (lab.links[0]->tunnel_events.pop(&event, 1) == 1) {
+        last = event;
+        words.push_back(std::string{keyword(event.kind)} + " " + keyword(event.from));
+    }
+    return words;
+}
+
 /// A client and a server that speak OpenVPN through the appliance.
 class OpenVpnSession {
   public:
@@ -46,15 +57,7 @@ class OpenVpnSession {
         server_data();
     }
     /// What management was told, in words.
-    std::vector<std::string> told() {
-        std::vector<std::string> words;
-        TunnelEvent event;
-        while (lab.links[0]->tunnel_events.pop(&event, 1) == 1) {
-            last = event;
-            words.push_back(std::string{keyword(event.kind)} + " " + keyword(event.from));
-        }
-        return words;
-    }
+    std::vector<std::string> told() { return take_told(lab, last); }
     TunnelTable& tunnels() { return lab.workers[0]->shard().tunnels; }
 
     Lab lab;

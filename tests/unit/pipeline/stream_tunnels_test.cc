@@ -94,15 +94,7 @@ class TcpSession {
         uint32_t cursor = 0;
         shard().conntrack.flush(cursor, UINT32_MAX, lab.clock.now());
     }
-    std::vector<std::string> told() {
-        std::vector<std::string> words;
-        TunnelEvent event;
-        while (lab.links[0]->tunnel_events.pop(&event, 1) == 1) {
-            last = event;
-            words.push_back(std::string{keyword(event.kind)} + " " + keyword(event.from));
-        }
-        return words;
-    }
+    std::vector<std::string> told() { return testing::take_told(lab, last); }
     Shard& shard() { return lab.workers[0]->shard(); }
     /// The only tunnel, or nullptr.
     const Tunnel* tunnel() { return shard().tunnels.in_slot(0); }
