@@ -7,12 +7,8 @@
 
 namespace ravelin::differential {
 
-struct Outcome {
-    uint32_t passed = 0;
-    uint32_t failed = 0;
-};
-
 /// Each difference that is meant has a script that shows it, and nothing else; says which don't.
-[[nodiscard]] Outcome test_differences(Session& session);
+/// Runs them in so many processes.
+[[nodiscard]] Outcome test_differences(uint32_t processes);
 
 }  // namespace ravelin::differential

@@ -35,7 +35,7 @@ struct EntryCase {
     bool after_reset;  ///< the sequence has had an RST
     bool retagged;
     uint32_t atomic_fragments;  ///< IPv6 datagrams of one fragment (RFC 6946) so far
-    Duration delay;             ///< most that the kernel was behind the clock when it got a packet
+    Duration delay;             ///< most that the kernel was behind the clock, as measured
     bool real_time_is_short;    ///< less than the kernel's two seconds passed at some step
 };
 

@@ -91,7 +91,7 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
     findings_.clear();
     unwaited_ = Duration{};
     slow_ = false;
-    delay_ = Duration{};
+    packet_delay_ = step_delay_ = dump_delay_ = Duration{};
     begin(campaign);
     lay_out();
     for (uint8_t phase = 0; phase < kPhases; ++phase) {
@@ -157,7 +157,7 @@ void Duel::run_phase(uint8_t phase) {
 void Duel::exchange(std::vector<uint32_t>& chosen) {
     const Instant moment = now();
     kernel_.exchange(passages_, chosen);
-    delay_ = std::max(delay_, now() - moment);
+    packet_delay_ = std::max(packet_delay_, now() - moment);
     appliance_.exchange(passages_, chosen, moment, coverage_);
     packets_ += chosen.size();
     for (const uint32_t passage : chosen) {
@@ -255,8 +255,10 @@ void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
 }
 
 void Duel::judge_entries() {
+    const Instant moment = now();
     kernel_.table().dump(theirs_);
-    appliance_.dump(ours_, now());
+    appliance_.dump(ours_, moment);
+    dump_delay_ = now() - moment;
     sort_entries(theirs_);
     sort_entries(ours_);
     auto mine = ours_.begin();
@@ -284,7 +286,7 @@ void Duel::judge_entry(const Entry* theirs, const Entry* ours) {
                          .after_reset = progress_[script].had_reset,
                          .retagged = progress_[script].retagged,
                          .atomic_fragments = progress_[script].atomic,
-                         .delay = delay_,
+                         .delay = packet_delay_ + step_delay_ + dump_delay_,
                          .real_time_is_short = slow_ || unwaited_ > Duration{}};
     if (agree(both)) return;
     const Difference* const why = explain(both);
@@ -336,6 +338,7 @@ void Duel::pass_time(uint32_t& seconds) {
             report({.script = script, .why = &near_its_end(), .kind = {}, .what = {}});
     }
     static_cast<void>(kernel_.table().apply());
+    step_delay_ = std::max(step_delay_, now() - moment);
     stepped_ += step;
     appliance_.settle(now());
 }

@@ -77,9 +77,11 @@ class Duel {
     std::vector<Finding> findings_;
     std::chrono::steady_clock::time_point origin_;
     Duration stepped_{};
-    Duration unwaited_{};  ///< how much less than two seconds passed at some step
-    Duration delay_{};     ///< the longest that the kernel took for its packets
-    bool slow_ = false;    ///< a phase took so long that UDP may have become a stream in it
+    Duration unwaited_{};      ///< how much less than two seconds passed at some step
+    Duration packet_delay_{};  ///< the longest that the kernel took for its packets,
+    Duration step_delay_{};    ///< ... for setting remaining times,
+    Duration dump_delay_{};    ///< ... and for telling its entries
+    bool slow_ = false;        ///< a phase took so long that UDP may have become a stream in it
     uint64_t packets_ = 0;
 };
 

@@ -41,7 +41,13 @@ bool compare(const Options& options, uint64_t seed, Tally& sum, double& seconds)
                     .minimised = options.minimised,
                     .output = options.output};
     const auto begun = std::chrono::steady_clock::now();
-    const Tally tally = run_parallel(task, options.processes);
+    const auto work = [&task](uint32_t index, uint32_t processes, Tally& tally) {
+        Task mine = task;
+        mine.first = index;
+        mine.stride = processes;
+        Session{tally}.run(mine);
+    };
+    const Tally tally = run_parallel(options.processes, work);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     sum.add(tally);
     return tally.unexplained == 0;
@@ -66,13 +72,9 @@ int replay_file(const Options& options) {
 }
 
 int run_all(Options options) {
-    if (options.processes == 0) options.processes = 2 * cpu_count();
+    if (options.processes == 0) options.processes = 4 * cpu_count();
     const auto tally = std::make_unique<Tally>();
-    Outcome outcome = [] {
-        const auto unused = std::make_unique<Tally>();
-        Session session{*unused};
-        return test_differences(session);
-    }();
+    Outcome outcome = test_differences(options.processes);
     double seconds = 0;
     std::vector<uint64_t> seeds{kFixedSeed, std::random_device{}()};
     if (options.minutes != 0) seeds.erase(seeds.begin());
@@ -99,7 +101,7 @@ int main(int argc, char** argv) {
     app.add_option("--sequences", options.sequences, "how many sequences each seed gets");
     app.add_option("--minutes", options.minutes, "go on for so long");
     app.add_flag("--long", long_form, "the same as --minutes 30");
-    app.add_option("--processes", options.processes, "default: two for each CPU");
+    app.add_option("--processes", options.processes, "default: four for each CPU");
     app.add_option("--batch", options.batch, "sequences that are under way together");
     app.add_option("--replay", options.replay, "run one script, as failures are printed");
     app.add_option("--minimise", options.minimised, "kinds of failures that are made small");

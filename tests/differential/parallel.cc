@@ -38,14 +38,12 @@ class SharedTallies {
 };
 
 /// Never returns: what a process of its own does.
-[[noreturn]] void work(Task task, uint32_t index, uint32_t processes, Tally& tally) {
+[[noreturn]] void be_child(uint32_t index, uint32_t processes, const Work& work, Tally& tally) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int code = 0;
     try {
         bind_to_cpu(index);
-        task.first = index;
-        task.stride = processes;
-        Session{tally}.run(task);
+        work(index, processes, tally);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "differential: %s\n", error.what());
         code = 1;
@@ -79,14 +77,14 @@ void bind_to_cpu(uint32_t nth) {
     }
 }
 
-Tally run_parallel(const Task& task, uint32_t processes) {
+Tally run_parallel(uint32_t processes, const Work& work) {
     SharedTallies tallies{processes};
     std::fflush(stdout);
     std::vector<pid_t> children;
     for (uint32_t i = 0; i < processes; ++i) {
         const pid_t child = fork();
         if (child < 0) throw std::runtime_error{"can't fork"};
-        if (child == 0) work(task, i, processes, tallies[i]);
+        if (child == 0) be_child(i, processes, work, tallies[i]);
         children.push_back(child);
     }
     bool failed = false;

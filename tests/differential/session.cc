@@ -46,6 +46,7 @@ void Tally::add(const Tally& other) noexcept {
     for (size_t i = 0; i < differences.size(); ++i)
         differences[i] += other.differences[i];
     coverage.add(other.coverage);
+    tests.add(other.tests);
 }
 
 Session::Session(Tally& tally)

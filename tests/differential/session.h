@@ -15,6 +15,16 @@ namespace ravelin::differential {
 
 inline constexpr size_t kMaxDifferences = 20;
 
+struct Outcome {
+    uint32_t passed = 0;
+    uint32_t failed = 0;
+
+    void add(const Outcome& other) noexcept {
+        passed += other.passed;
+        failed += other.failed;
+    }
+};
+
 /// What a session found. Plain values, so that processes can add theirs up.
 struct Tally {
     uint64_t sequences = 0;
@@ -22,6 +32,7 @@ struct Tally {
     uint64_t unexplained = 0;
     std::array<uint64_t, kMaxDifferences> differences{};
     Coverage coverage{};
+    Outcome tests{};  ///< of what isn't random
 
     void add(const Tally& other) noexcept;
 };
