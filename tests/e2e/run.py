@@ -60,7 +60,8 @@ def selected(suite, names, workers, long):
     """What was named; without names all, those that take long only when asked for."""
     scenarios, counts = SUITES[suite]
     extra = LONG.get(suite, ())
-    for count in workers or counts:
+    counts = workers or counts
+    for count in counts:
         for scenario in (*scenarios, *extra):
             short = scenario not in extra and (count == counts[0] or scenario not in ONCE)
             if scenario.__name__ in names or not names and (long or short):
