@@ -91,5 +91,16 @@ TEST(Packetdrill, synack_reuse) {
                "> . 90001 ack 80001 | pass ESTABLISHED 432000 assured"});
 }
 
+// The same, but the server takes the SYN for the beginning that it is: its SYN/ACK says where both
+// are now, and from there each is held to its window as before.
+TEST(Resynchronised, by_an_answer_to_a_syn_that_passed_unjudged) {
+    play_both({ESTABLISHED_CONNECTION, "> S 90000 | keep ESTABLISHED 432000",
+               "< SA 80000 ack 90001 | pass SYN_RECV 60",
+               "> . 90001 ack 80001 | pass ESTABLISHED 432000 assured",
+               "< P. 900000 ack 90001 len 10 | invalid ESTABLISHED 432000",
+               "> P. 900000 ack 80001 len 10 | invalid ESTABLISHED 432000",
+               "< P. 80001 ack 90001 len 10 | pass ESTABLISHED 300"});
+}
+
 }  // namespace
 }  // namespace ravelin
