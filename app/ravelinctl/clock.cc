@@ -41,6 +41,15 @@ std::string yes_or_no(bool yes, const Style& style) {
     return yes ? style.good("yes") : style.bad("no");
 }
 
+std::string chrony_text(const json& chrony) {
+    if (chrony.is_null()) return "chronyd doesn't answer";
+    if (!chrony.value("synchronised", false)) return "chronyd has no source that it can follow";
+    return "chronyd follows " + chrony.value("source", "") +
+           print(", stratum %u, ", chrony.value("stratum", 0U)) +
+           with_sign(number(chrony, "last_offset_s")) +
+           print(" off %.0f s ago", number(chrony, "updated_ago_s"));
+}
+
 std::string wall_text(const json& wall, const Style& style) {
     std::string text = line("synchronised", yes_or_no(wall.value("synchronised", false), style));
     if (const json& kernel = wall["kernel"]; kernel.is_null()) {
@@ -54,6 +63,7 @@ std::string wall_text(const json& wall, const Style& style) {
                                    print("%+.3f ppm, TAI %+.0f s", number(kernel, "frequency_ppm"),
                                          number(kernel, "tai_offset_s")));
     }
+    text += line("time service", chrony_text(wall["chrony"]));
     const auto forward = wall.value("steps_forward", uint64_t{0});
     const auto back = wall.value("steps_back", uint64_t{0});
     std::string steps = grouped(forward) + " forward, " + grouped(back) + " back";

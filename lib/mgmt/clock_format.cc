@@ -29,6 +29,19 @@ json kernel_json(const KernelClock& kernel) {
             {"tai_offset_s", kernel.tai_offset}};
 }
 
+json chrony_json(const std::optional<ChronyTracking>& chrony, Duration wall) {
+    if (!chrony) return nullptr;
+    return {{"synchronised", chrony->synchronised},
+            {"source", chrony->source},
+            {"stratum", chrony->stratum},
+            {"last_offset_s", seconds(chrony->last_offset)},
+            {"rms_offset_s", seconds(chrony->rms_offset)},
+            {"root_delay_s", seconds(chrony->root_delay)},
+            {"root_dispersion_s", seconds(chrony->root_dispersion)},
+            {"updated_ago_s",
+             chrony->synchronised ? json(seconds(wall - chrony->reference_time)) : json(nullptr)}};
+}
+
 json rate_json(const ClockRate& rate, bool measured) {
     return {{"error_s", seconds(rate.error)}, {"ppm", measured ? json(rate.ppm) : json(nullptr)}};
 }
@@ -66,15 +79,17 @@ std::string clock_json(const Appliance& appliance) {
         appliance.clocks != nullptr ? appliance.clocks->status() : ClockStatus{};
     const TimerClock timer = appliance.timer_clock ? appliance.timer_clock() : TimerClock{};
     const Instant now = appliance.now();
+    const Duration wall = now.time_since_epoch() + appliance.unix_offset();
     const uint64_t steps = status.steps[0] + status.steps[1];
     json workers = json::array();
     for (const WorkerHandle& worker : appliance.workers)
         workers.push_back(pauses_json(worker, now));
     const json all = {
         {"wall_clock",
-         {{"unix_time", seconds(now.time_since_epoch() + appliance.unix_offset())},
+         {{"unix_time", seconds(wall)},
           {"synchronised", status.kernel.known && status.kernel.synchronised},
           {"kernel", kernel_json(status.kernel)},
+          {"chrony", chrony_json(status.chrony, wall)},
           {"steps_forward", status.steps[0]},
           {"steps_back", status.steps[1]},
           {"last_step_s", steps != 0 ? json(seconds(status.last_step)) : json(nullptr)},

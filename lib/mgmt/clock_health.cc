@@ -10,7 +10,8 @@ namespace ravelin {
 namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(ClockNews::Kind::Count)> kKinds{
-    "wall_step", "synchronised", "unsynchronised", "timer_jump", "timer_bent", "worker_pause"};
+    "wall_step",  "synchronised", "unsynchronised", "time_source",
+    "timer_jump", "timer_bent",   "worker_pause"};
 
 double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
@@ -46,6 +47,7 @@ std::vector<ClockNews> ClockHealth::look(const ClockReading& reading) {
     const std::lock_guard lock{mutex_};
     News news;
     judge_kernel(reading.kernel, news);
+    judge_chrony(reading.chrony, news);
     if (previous_) {
         judge_wall(reading, news);
         judge_timers(reading, news);
@@ -54,6 +56,7 @@ std::vector<ClockNews> ClockHealth::look(const ClockReading& reading) {
     }
     previous_ = reading;
     status_.kernel = reading.kernel;
+    status_.chrony = reading.chrony;
     status_.looked = true;
     return news;
 }
@@ -76,6 +79,26 @@ void ClockHealth::judge_kernel(const KernelClock& kernel, News& news) {
                         "wall clock isn't synchronised: times in logs and events may be wrong; "
                         "timers don't use it"});
     }
+}
+
+void ClockHealth::judge_chrony(const std::optional<ChronyTracking>& chrony, News& news) {
+    const std::optional<ChronyTracking>& before = status_.chrony;
+    if (!chrony) {
+        if (before)
+            news.push_back({ClockNews::Kind::TimeSource,
+                            LogLevel::Warning,
+                            {},
+                            "chronyd doesn't answer any more"});
+        return;
+    }
+    const bool same = before && before->synchronised == chrony->synchronised &&
+                      (before->source == chrony->source || !chrony->synchronised);
+    if (same) return;
+    const bool follows = chrony->synchronised;
+    news.push_back({ClockNews::Kind::TimeSource,
+                    follows ? LogLevel::Info : LogLevel::Warning,
+                    {},
+                    (follows ? "chronyd follows " : "chronyd has ") + chrony->to_string()});
 }
 
 // Against CLOCK_BOOTTIME: a machine that slept has a wall clock that is right again, and no step.
@@ -185,8 +208,12 @@ std::string ClockHealth::wall_finding() const {
     const ClockStatus now = status();
     if (!now.looked || (now.kernel.known && now.kernel.synchronised)) return "";
     if (!now.kernel.known) return "the kernel doesn't tell whether the wall clock is synchronised";
-    return "the wall clock isn't synchronised: times in logs and events may be wrong, and peers' "
-           "clocks can't be judged by it (is chronyd or another time service running?)";
+    return std::string{
+               "the wall clock isn't synchronised: times in logs and events may be wrong, and "
+               "peers' clocks can't be judged by it ("} +
+           (now.chrony ? "chronyd has " + now.chrony->to_string()
+                       : "is chronyd or another time service running?") +
+           ")";
 }
 
 }  // namespace ravelin

@@ -19,7 +19,16 @@ namespace ravelin {
 
 /// Something that happened to a clock: a log line, and an event for those who listen.
 struct ClockNews {
-    enum class Kind : uint8_t { WallStep, Synchronised, Unsynchronised, Jump, Bent, Pause, Count };
+    enum class Kind : uint8_t {
+        WallStep,
+        Synchronised,
+        Unsynchronised,
+        TimeSource,
+        Jump,
+        Bent,
+        Pause,
+        Count
+    };
     Kind kind = Kind::WallStep;
     LogLevel level = LogLevel::Warning;
     Duration by{};  ///< step, jump or pause
@@ -37,6 +46,7 @@ struct ClockRate {
 struct ClockStatus {
     bool looked = false;  ///< at least once
     KernelClock kernel{};
+    std::optional<ChronyTracking> chrony;  ///< nothing: it doesn't answer
     // The wall clock.
     std::array<uint64_t, 2> steps{};  ///< forward, back
     Duration last_step{};
@@ -97,6 +107,7 @@ class ClockHealth {
 
     void judge_wall(const ClockReading& reading, News& news);
     void judge_kernel(const KernelClock& kernel, News& news);
+    void judge_chrony(const std::optional<ChronyTracking>& chrony, News& news);
     void judge_timers(const ClockReading& reading, News& news);
     void judge_rate(const ClockReading& reading, News& news);
 

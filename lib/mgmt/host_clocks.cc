@@ -82,6 +82,7 @@ ClockReading HostClocks::read() {
     }
     best.set = set;
     best.kernel = ask_kernel();
+    best.chrony = chrony_.look(best.own);
     return best;
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "base/time.h"
+#include "mgmt/chrony.h"
 #include "mgmt/unix_socket.h"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 struct timex;
 
@@ -39,6 +41,7 @@ struct ClockReading {
     Duration wall{};
     bool set = false;  ///< somebody has set the wall clock since the reading before
     KernelClock kernel{};
+    std::optional<ChronyTracking> chrony;  ///< nothing: it doesn't answer
 };
 
 /// Reads the host's clocks. Management thread only.
@@ -55,6 +58,7 @@ class HostClocks {
 
     std::function<Instant()> own_;
     Fd timer_;
+    ChronyClient chrony_;
 };
 
 }  // namespace ravelin

@@ -84,6 +84,28 @@ void register_wall_metrics(Registry& registry, const Appliance& appliance) {
               [](const ClockStatus& status) { return seconds(status.last_step); });
 }
 
+void register_chrony_metrics(Registry& registry, const Appliance& appliance) {
+    const auto add = [&](const char* name, const char* help,
+                         std::function<double(const ChronyTracking&)> value) {
+        add_gauge(registry, appliance, name, help,
+                  [value = std::move(value)](const ClockStatus& status) {
+                      return status.chrony ? value(*status.chrony) : 0.0;
+                  });
+    };
+    add("ravelin_chronyd_up", "Whether the host's chronyd answers (1) or not (0).",
+        [](const ChronyTracking&) { return 1.0; });
+    add("ravelin_chronyd_stratum",
+        "Stratum of the wall clock, by chronyd; 0 while it follows no source.",
+        [](const ChronyTracking& chrony) { return chrony.synchronised ? chrony.stratum : 0; });
+    add("ravelin_chronyd_rms_offset_seconds",
+        "How far the wall clock lately was off chronyd's source, root mean square.",
+        [](const ChronyTracking& chrony) { return seconds(chrony.rms_offset); });
+    add("ravelin_chronyd_root_distance_seconds",
+        "How wrong the wall clock may be because of the way to the reference: half the root delay "
+        "and the root dispersion.",
+        [](const ChronyTracking& chrony) { return seconds(chrony.root_distance()); });
+}
+
 void register_timer_metrics(Registry& registry, const Appliance& appliance) {
     add_rate_metric(registry, appliance, "ravelin_timer_clock_error_seconds",
                     "What the timers' clock has gained since the start on a clock of the kernel "
@@ -126,6 +148,7 @@ void register_clock_metrics(Registry& registry, const MetricSources& sources) {
                      "Time that the worker's timers stood still because it didn't run.",
                      [](const PauseHistory& pauses) { return seconds(pauses.total()); });
     register_wall_metrics(registry, appliance);
+    register_chrony_metrics(registry, appliance);
 }
 
 }  // namespace ravelin

@@ -6,6 +6,7 @@ import signal
 import time
 
 from lab import traffic
+from lab.chrony import Chrony
 from lab.netns import LabError, wait_until
 from lab.wall_clock import FakeWallClock
 from lab.wire import CLIENT4, SERVER4
@@ -131,4 +132,32 @@ def stopped_process(wire):
         echo.close()
 
 
-ALL = (wall_clock_steps, stopped_process)
+def chronyd_is_asked(wire):
+    """a real chronyd: whom it follows is shown, measured and told; without one that is said"""
+    ravelin = wire.start_ravelin()
+    check.contains(ravelin.ctl("clock").out, "chronyd doesn't answer", "ravelinctl clock")
+    check.equal(ravelin.metrics().sum("ravelin_chronyd_up"), 0, "chronyd without one")
+    events = _listen(wire, ravelin)
+    Chrony(wire, wire.box)
+
+    def followed():
+        chrony = json.loads(ravelin.ctl("clock", "-o", "json").out)["wall_clock"]["chrony"]
+        return chrony if chrony and chrony["synchronised"] else None
+    wait_until(followed, 25, "chronyd to follow its source, and ravelind to ask it")
+    chrony = followed()
+    check.equal((chrony["source"], chrony["stratum"]), ("127.0.0.1", 4), "source and stratum")
+    _between(chrony["last_offset_s"], -0.1, 0.1, "s off")
+    _between(chrony["updated_ago_s"], 0, 30, "s since the last update")
+    check.contains(ravelin.ctl("clock").out, "chronyd follows 127.0.0.1, stratum 4, ",
+                   "ravelinctl clock")
+    metrics = ravelin.metrics()
+    for name, low, high in (("up", 1, 1), ("stratum", 4, 4), ("rms_offset_seconds", 0, 0.1),
+                            ("root_distance_seconds", 0, 0.1)):
+        _between(metrics.sum(f"ravelin_chronyd_{name}"), low, high, name)
+    ravelin.program.wait_for("chronyd follows 127.0.0.1, stratum 4", 3)
+    wait_until(lambda: any(line.get("kind") == "time_source" for line in _json_lines(events)), 3,
+               "the event about the source")
+    events.stop()
+
+
+ALL = (wall_clock_steps, stopped_process, chronyd_is_asked)

@@ -4,6 +4,7 @@
 #include "fake_appliance.h"
 #include "mgmt/health.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -151,6 +152,41 @@ TEST(ClockHealth, whether_it_is_synchronised_is_told_when_it_changes) {
     news = host.second();
     ASSERT_EQ(news.size(), 1U);
     EXPECT_EQ(news[0].text, "wall clock is synchronised, to within 16.0 ms");
+}
+
+TEST(ClockHealth, what_chronyd_follows_is_told_when_it_changes) {
+    Host host;
+    const auto told = [&host](std::optional<ChronyTracking> chrony) {
+        host.clocks().chrony = std::move(chrony);
+        std::string text;
+        for (const ClockNews& news : host.seconds(3)) {
+            EXPECT_EQ(news.kind, Kind::TimeSource);
+            text += (news.level == LogLevel::Warning ? "warning: " : "") + news.text;
+        }
+        return text;
+    };
+    ChronyTracking first{.synchronised = true, .source = "10.9.0.2", .stratum = 4};
+    ChronyTracking second{.synchronised = true, .source = "10.9.0.3", .stratum = 4};
+    EXPECT_EQ(told({}), "");
+    EXPECT_EQ(told(ChronyTracking{}), "warning: chronyd has no source that it can follow");
+    EXPECT_EQ(told(first), "chronyd follows 10.9.0.2, stratum 4");
+    first.stratum = 5;
+    EXPECT_EQ(told(first), "");
+    EXPECT_EQ(told(second), "chronyd follows 10.9.0.3, stratum 4");
+    EXPECT_EQ(told(ChronyTracking{}), "warning: chronyd has no source that it can follow");
+    EXPECT_EQ(told({}), "warning: chronyd doesn't answer any more");
+    EXPECT_EQ(told(second), "chronyd follows 10.9.0.3, stratum 4");
+}
+
+TEST(ClockHealth, why_the_wall_clock_is_not_synchronised_is_asked_or_told) {
+    Host host;
+    host.clocks().kernel.synchronised = false;
+    host.second();
+    EXPECT_THAT(host.health.wall_finding(), ::testing::HasSubstr("is chronyd or another"));
+    host.clocks().chrony = ChronyTracking{};
+    host.second();
+    EXPECT_THAT(host.health.wall_finding(),
+                ::testing::HasSubstr("(chronyd has no source that it can follow)"));
 }
 
 TEST(ClockHealth, a_kernel_that_tells_nothing_is_not_trusted) {
@@ -321,6 +357,14 @@ TEST(ClockFormat, the_answer_tells_all_that_is_known) {
                       .estimated_error = 200us,
                       .frequency_ppm = 12.5,
                       .tai_offset = 37};
+    reading.chrony = {.synchronised = true,
+                      .source = "10.9.0.2",
+                      .stratum = 4,
+                      .reference_time = 1'700'000'000s,
+                      .last_offset = -500us,
+                      .rms_offset = 250us,
+                      .root_delay = 2ms,
+                      .root_dispersion = 1ms};
     watched.health.look(reading);
     reading.wall -= 7s;
     watched.health.look(reading);
@@ -331,7 +375,10 @@ TEST(ClockFormat, the_answer_tells_all_that_is_known) {
         "unix_time":1700000045.0,"synchronised":true,"steps_forward":0,"steps_back":1,
         "last_step_s":-7.0,"last_step_ago_s":35.0,
         "kernel":{"state":0,"status":8193,"offset_s":0.00025,"max_error_s":0.016,
-                  "estimated_error_s":0.0002,"frequency_ppm":12.5,"tai_offset_s":37}})"));
+                  "estimated_error_s":0.0002,"frequency_ppm":12.5,"tai_offset_s":37},
+        "chrony":{"synchronised":true,"source":"10.9.0.2","stratum":4,"last_offset_s":-0.0005,
+                  "rms_offset_s":0.00025,"root_delay_s":0.002,"root_dispersion_s":0.001,
+                  "updated_ago_s":45.0}})"));
     EXPECT_EQ(clock["timer_clock"], json::parse(R"({
         "invariant":true,"hertz":2600000000.0,"corrections":0,"jumps":0,
         "monotonic":{"error_s":0.0,"ppm":null},"monotonic_raw":{"error_s":0.0,"ppm":null}})"));
@@ -343,6 +390,7 @@ TEST(ClockFormat, without_anything_known_it_says_so) {
     test::FakeAppliance fake;
     const json clock = json::parse(clock_json(fake.appliance));
     EXPECT_TRUE(clock["wall_clock"]["kernel"].is_null());
+    EXPECT_TRUE(clock["wall_clock"]["chrony"].is_null());
     EXPECT_TRUE(clock["wall_clock"]["last_step_s"].is_null());
     EXPECT_TRUE(clock["workers"][0]["last_pause_s"].is_null());
 }

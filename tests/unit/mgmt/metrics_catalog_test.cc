@@ -130,6 +130,10 @@ const std::set<std::string> kOwn{
     "ravelin_wall_clock_tai_offset_seconds",
     "ravelin_wall_clock_steps_total",
     "ravelin_wall_clock_last_step_seconds",
+    "ravelin_chronyd_up",
+    "ravelin_chronyd_stratum",
+    "ravelin_chronyd_rms_offset_seconds",
+    "ravelin_chronyd_root_distance_seconds",
 };
 
 TEST(MetricsCatalog, names_types_and_labels_are_those_of_the_catalogue) {
