@@ -100,9 +100,9 @@ std::vector<DifferenceTest> difference_tests() {
          [] {
              return Situation{}
                  .a(datagram(1001, 53))
-                 .step(5)
+                 .step(4)
                  .a(datagram(1002, 53))
-                 .step(5)
+                 .step(4)
                  .a(datagram(1003, 53))
                  .step(17)
                  .a(datagram(1001, 53))
@@ -209,6 +209,22 @@ std::vector<DifferenceTest> difference_tests() {
                  .a(fragment_of(whole, {.length = 16}, 7), 1)
                  .a(other, 1)
                  .a(fragment_of(whole, {.offset = 16, .length = 16, .more = false}, 7), 1);
+         }},
+        {"D26", "a copy with other bytes, of a segment that the kernel then calls INVALID, too",
+         [] {
+             const testing::Bytes whole = PacketBuilder{}
+                                              .ipv4(kClient, kServer)
+                                              .tcp(1, 2, "SF")
+                                              .payload("twelve bytes")
+                                              .build();
+             testing::Bytes other =
+                 fragment_of(whole, {.offset = 16, .length = 16, .more = false}, 7);
+             other.back() ^= 1;
+             return Situation{}
+                 .a(fragment_of(whole, {.offset = 16, .length = 8}, 7), 1)
+                 .a(fragment_of(whole, {.offset = 24, .length = 8, .more = false}, 7), 1)
+                 .a(other, 1)
+                 .a(fragment_of(whole, {.length = 16}, 7), 1);
          }},
         {"D27", "a whole datagram with the number of one that is under way",
          [] {
