@@ -45,12 +45,26 @@ bool ends_within_the_delay(const EntryCase& c) {
     return c.kernel == nullptr && c.ravelin->remaining < c.delay;
 }
 
-/// A stream only because virtual time has passed.
+/// By no more than the headers of atomic fragments.
+bool differ_by_fragment_headers(const EntryCase& c) {
+    const uint64_t kernel = c.kernel->bytes[0] + c.kernel->bytes[1];
+    const uint64_t ravelin = c.ravelin->bytes[0] + c.ravelin->bytes[1];
+    const uint64_t more = ravelin - kernel;
+    return ravelin > kernel && more % 8 == 0 && more <= uint64_t{8} * c.atomic_fragments;
+}
+
+bool counts_fragment_headers(const EntryCase& c) {
+    return c.kernel != nullptr && c.ravelin != nullptr && differing_fields(c) == "bytes" &&
+           differ_by_fragment_headers(c);
+}
+
+/// A stream only because virtual time has passed. D25 may come on top.
 bool is_young_stream(const EntryCase& c) {
     if (c.kernel == nullptr || c.ravelin == nullptr || !c.real_time_is_short) return false;
     const std::string fields = differing_fields(c);
-    return c.ravelin->original.protocol == ip_protocol::kUdp &&
-           (fields == "ASSURED, remaining time" || fields == "ASSURED");
+    if (c.ravelin->original.protocol != ip_protocol::kUdp) return false;
+    if (fields == "ASSURED, bytes, remaining time") return differ_by_fragment_headers(c);
+    return fields == "ASSURED, remaining time" || fields == "ASSURED";
 }
 
 bool same_judgement(const Verdict& a, const Verdict& b) {
@@ -159,15 +173,6 @@ bool was_forgiven_reset(const EntryCase& c) {
 
 bool is_trimmed(const PacketCase& c) {
     return c.kernel.trimmed && !c.kernel.altered && same_judgement(c.kernel, c.ravelin);
-}
-
-/// Nothing else differs, and by no more than those headers.
-bool counts_fragment_headers(const EntryCase& c) {
-    if (c.kernel == nullptr || c.ravelin == nullptr || differing_fields(c) != "bytes") return false;
-    const uint64_t kernel = c.kernel->bytes[0] + c.kernel->bytes[1];
-    const uint64_t ravelin = c.ravelin->bytes[0] + c.ravelin->bytes[1];
-    const uint64_t more = ravelin - kernel;
-    return ravelin > kernel && more % 8 == 0 && more <= uint64_t{8} * c.atomic_fragments;
 }
 
 /// The kernel drops what one run of adjacent fragments covers, whatever its bytes, and gives up the
