@@ -26,7 +26,7 @@ struct WorkerParts {
     Quiescence& quiescence;
     HandoffMesh& mesh;
     WorkerLink& link;
-    HashSecret secret;
+    HashSecret secret{};
     ShardCapacity capacity{};
     SessionDirectory* sessions = nullptr;  ///< of all workers; nullptr: there is none
 };
