@@ -35,6 +35,8 @@ void NatMemory::look(const TunnelRecord& record, Instant at) {
     if (endpoint(record, Side::Client) != client_) return;
     if (record.last_seen[0] <= heard_ + kSameTime) {
         looked_ = std::max(looked_, at);
+        // The packet that moves a client is counted after the move is told.
+        if (record.id == id_) packets_ = record.data_packets[0];
         quiet_ = std::max(quiet_, at - std::max(heard_, record.last_seen[1]));
         return;
     }

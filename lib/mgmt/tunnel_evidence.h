@@ -31,6 +31,9 @@ struct ResetEvidence {
     bool ended_early = false;
     /// An ICMP error "port unreachable" came from this side since it was last heard.
     std::array<bool, 2> port_unreachable{};
+    /// Within this silence a NAT beyond us forgets the client, as its moves have shown; zero:
+    /// unknown.
+    Duration nat_forgets{};
     bool answered = false;  ///< the new handshake was
     // The other tunnels of that server that were established when it fell silent.
     uint32_t silent_too = 0;

@@ -163,6 +163,7 @@ void TunnelRegistry::gather(Trial& trial, const TunnelStory& old) const {
                                    old.port_unreachable[side] >= e.last_seen[side] &&
                                    old.port_unreachable[side] <= trial.at;
     }
+    if (old.nat.times() >= NatMemory::kConvincing) e.nat_forgets = old.nat.at_most();
     if (old.good_bye) e.good_bye[static_cast<size_t>(*old.good_bye)] = true;
     e.flushed = old.ended && old.close_reason == CloseReason::Operator;
     if (old.late != 0 && old.last_late > e.last_seen[kServer]) {

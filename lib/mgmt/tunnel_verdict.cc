@@ -187,6 +187,13 @@ TunnelJudgement judge(const ResetEvidence& e) {
     if (e.port_unreachable[kServer])
         return {TunnelVerdict::ServerDown,
                 "the server's host answered that the port is closed; " + others(e)};
+    // A NAT that has forgotten its client answers as a host does whose client has ended.
+    if (e.port_unreachable[kClient] && e.nat_forgets != 0s && !e.client_silent())
+        return {TunnelVerdict::NatBeyond,
+                "the server's packets were answered that the port is closed, by a NAT that forgets "
+                "the client after at most " +
+                    seconds_text(e.nat_forgets) + " of silence; the client was heard until " +
+                    seconds_text(e.silence(Side::Client)) + " before it came back"};
     if (e.port_unreachable[kClient])
         return {TunnelVerdict::ClientDied,
                 "the client's host answered that the port is closed, " +

@@ -160,7 +160,12 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     if (found.picked_up) {
         // Data, and nobody has seen its handshake: a client that has moved, or one from before our
         // start. Of the latter, the end outside is taken for the client.
-        if (const uint32_t handle = roam(first, found, now); handle != kNoTunnel) return handle;
+        if (const uint32_t handle = roam(first, found, now); handle != kNoTunnel) {
+            // It is a packet of the client's like any other: where a NAT forgets the client between
+            // two keepalives, each of these moves it.
+            static_cast<void>(observe_as(slots_[handle & 0xffff], seen, desk_));
+            return handle;
+        }
         if (first.from_inside) {
             swap_sides(found);
             found.client_direction = Direction::Reply;

@@ -29,5 +29,6 @@ ONCE = frozenset(clocks.ALL)
 
 # suite: scenarios that only the long form runs
 LONG = {
-    "tunnels": (*tunnels.LONG, *tunnel_resets.LONG, *tunnel_clocks.LONG, *tunnel_others.LONG),
+    "tunnels": (*tunnels.LONG, *tunnel_resets.LONG, *tunnel_paths.LONG, *tunnel_clocks.LONG,
+                *tunnel_others.LONG),
 }

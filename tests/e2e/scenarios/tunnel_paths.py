@@ -76,6 +76,33 @@ def a_client_moves_three_times(wire, ravelin):
     vpn.stop()
 
 
+def nat_that_forgets(wire):
+    """a home router forgets a client between its keepalives: how long it remembers is bounded, and
+    there is advice (S2-4)"""
+    Nat(wire.client, CLIENT4).forget_after(8)
+    ravelin = wire.start_ravelin(workers=1)
+    vpn = traffic.OpenVpn(wire, keepalive=("15", "60"))
+    vpn.connect()
+    check.equal(vpn.ping(3), (3, 3), "pings through the tunnel")
+    tunnel = one(ravelin)["id"]
+
+    def moved():
+        nat = story(ravelin, tunnel)["nat"]
+        return nat if nat["times"] >= 2 else None
+
+    def page():
+        return ravelin.ctl("tunnels", "show", tunnel).out
+    nat = wait_until(moved, 90, "two moves after a silence")
+    between(nat["at_most_s"], 13, 18, "s that the NAT remembers at most")
+    check.contains(page(), "forgets after at most", "ravelinctl tunnels show")
+    # The client's keepalive has to be known, too.
+    wait_until(lambda: "may come too late for a NAT beyond us" in page(), 60, "the advice")
+    # What the server sends to the port before is lost each time, until the client gives up.
+    wait_until(lambda: verdicts(ravelin), 120, "the client to give up")
+    check.equal(set(verdicts(ravelin)), {"nat_beyond"}, "verdicts")
+    vpn.stop()
+
+
 def client_moves_to_another_worker(wire):
     """a client moves until its packets belong to another worker: it stays one tunnel, whose
     handshake is still known, and no echo is lost (E4)"""
@@ -212,3 +239,4 @@ def fragments_say_nothing(wire):
 
 ALL = (client_moves, client_moves_to_another_worker, appliance_restarted,
        path_mtu_of_a_tunnel, fragments_say_nothing)
+LONG = (nat_that_forgets,)

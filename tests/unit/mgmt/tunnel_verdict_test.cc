@@ -121,6 +121,17 @@ std::vector<Row> rows() {
     add("server alive, client silent, ICMP 3/3 from its host", heard(25s, 1s),
         TunnelVerdict::ClientDied, "the client's host answered that the port is closed",
         [](ResetEvidence& e) { e.port_unreachable[0] = true; });
+    add("a NAT that has forgotten the client says so, too", heard(9s, 1s), TunnelVerdict::NatBeyond,
+        "by a NAT that forgets the client after at most 15.4 s of silence; the client was heard",
+        [](ResetEvidence& e) {
+            e.port_unreachable[0] = true;
+            e.nat_forgets = 15400ms;
+        });
+    add("behind such a NAT, and silent for long", heard(60s, 1s), TunnelVerdict::ClientDied,
+        "the client's host answered", [](ResetEvidence& e) {
+            e.port_unreachable[0] = true;
+            e.nat_forgets = 15400ms;
+        });
     add("killed and started again within a keepalive", heard(3s, 1s), TunnelVerdict::ClientDied,
         "port is closed", [](ResetEvidence& e) { e.port_unreachable[0] = true; });
     add("server alive, client silent, no host says a word", heard(60s, 2s),

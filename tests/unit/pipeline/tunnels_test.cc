@@ -204,6 +204,25 @@ TEST(Tunnels, a_client_that_moves_keeps_its_tunnel) {
               TunnelStage::Established);
 }
 
+TEST(Tunnels, keepalives_that_move_the_client_each_time_are_keepalives_and_data) {
+    Session session{concentrator(30s)};
+    session.connect();
+    session.told();
+    for (uint16_t i = 0; i < 4; ++i) {
+        session.lab.wait(15s);
+        session.server_data(40);
+        ++session.port;
+        session.client_data(40);
+    }
+    EXPECT_THAT(session.told(), Contains("keepalive client"));
+    session.client_data(40);
+    EXPECT_THAT(session.told(), IsEmpty());
+    const TunnelRecord record = session.last.tunnel;
+    EXPECT_EQ(record.moves, 4U);
+    EXPECT_NEAR(static_cast<double>(record.keepalive[0] / 1ms), 15000, 100);
+    EXPECT_EQ(record.data_packets[0], record.data_packets[1]);
+}
+
 TEST(Tunnels, a_client_that_comes_back_before_the_server_has_followed_is_where_it_was) {
     Session session{concentrator(30s)};
     session.connect();
