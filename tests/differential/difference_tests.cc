@@ -125,6 +125,15 @@ std::vector<DifferenceTest> difference_tests() {
                                       .udp(1, 2)
                                       .build());
          }},
+        {"D11", "the same of a segment that the kernel calls INVALID, too",
+         [] {
+             return Situation{}.a(PacketBuilder{}
+                                      .ipv6(kClient6, kServer6)
+                                      .extension(0, {1, 4, 0, 0, 0, 0})
+                                      .extension(0, {1, 4, 0, 0, 0, 0})
+                                      .tcp(1, 2, "SF")
+                                      .build());
+         }},
         {"D12", "a datagram from a host to itself, twice",
          [] {
              const auto land = PacketBuilder{}.ipv4(kClient, kClient).udp(7, 7).build();

@@ -98,10 +98,14 @@ bool is_ipv6_ah(std::span<const uint8_t> frame) {
     return at.family == Family::Ipv6 && at.protocol == ip_protocol::kAh;
 }
 
+bool is_refused_extension(DropReason reason) {
+    return reason >= DropReason::Ipv6Jumbogram && reason <= DropReason::Ipv6RoutingHeader;
+}
+
 /// Headers that only one of the two takes for extension headers, or refuses as such.
 bool is_extension_matter(const PacketCase& c) {
     const DropReason reason = c.ravelin.reason;
-    if (reason >= DropReason::Ipv6Jumbogram && reason <= DropReason::Ipv6RoutingHeader) return true;
+    if (is_refused_extension(reason)) return true;
     if (is_ipv6_ah(c.frame)) return true;
     std::span<const uint8_t> quote;
     if (!is_icmp_error_frame(c, quote)) return false;
@@ -278,8 +282,11 @@ const Difference& near_its_end() {
 
 bool agree(const PacketCase& c) {
     if (c.atomic_among_others || c.odd_among_others || c.differing_copy) return false;
-    // Of a datagram that was refused here the kernel may have learned, INVALID though it calls it.
-    if (c.kernel.came_out && c.ravelin.reason == DropReason::FragmentOverlap) return false;
+    // Of what was refused here before anybody tracked it the kernel may have learned, INVALID
+    // though it calls it.
+    if (c.kernel.came_out &&
+        (c.ravelin.reason == DropReason::FragmentOverlap || is_refused_extension(c.ravelin.reason)))
+        return false;
     return !c.kernel.altered && !c.kernel.trimmed && same_judgement(c.kernel, c.ravelin) &&
            !is_ipv6_ah(c.frame) && !is_refused_bundle(c);
 }
