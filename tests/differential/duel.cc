@@ -18,6 +18,8 @@ constexpr Duration kWait = kStreamAfter + 100ms;
 /// An entry that would end this soon after a step might end while the next phase runs.
 constexpr Duration kMargin = 6s;
 constexpr uint32_t kMaxLengthening = 12;
+/// A phase takes one to four; the kernel holds fragments for 30.
+constexpr Duration kHeldUp = 10s;
 
 std::string describe_verdict(const Verdict& verdict) {
     static constexpr std::array<const char*, 7> kNames{
@@ -90,7 +92,7 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
     scripts_ = scripts;
     findings_.clear();
     unwaited_ = Duration{};
-    slow_ = false;
+    slow_ = held_up_ = false;
     packet_delay_ = step_delay_ = dump_delay_ = Duration{};
     begin(campaign);
     lay_out();
@@ -99,6 +101,7 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
         run_phase(phase);
         slow_ |= now() - started > kStreamAfter - 200ms;
         judge_entries();
+        held_up_ |= now() - started > kHeldUp;
         if (phase + 1 == kPhases) break;
         if (waiting == Waiting::Yes)
             poll(nullptr, 0, static_cast<int>(kWait / 1ms));

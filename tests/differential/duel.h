@@ -36,6 +36,9 @@ class Duel {
                              Waiting waiting = Waiting::Yes);
 
     [[nodiscard]] uint64_t packets() const noexcept { return packets_; }
+    /// Whether the last run was held up for so long that the kernel's own timers, of fragments
+    /// first of all, may have ended what lives on here: its findings say nothing.
+    [[nodiscard]] bool held_up() const noexcept { return held_up_; }
 
   private:
     struct Progress {
@@ -82,6 +85,7 @@ class Duel {
     Duration step_delay_{};    ///< ... for setting remaining times,
     Duration dump_delay_{};    ///< ... and for telling its entries
     bool slow_ = false;        ///< a phase took so long that UDP may have become a stream in it
+    bool held_up_ = false;
     uint64_t packets_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 namespace ravelin::differential {
 
@@ -43,6 +44,7 @@ void Tally::add(const Tally& other) noexcept {
     sequences += other.sequences;
     packets += other.packets;
     unexplained += other.unexplained;
+    repeated += other.repeated;
     for (size_t i = 0; i < differences.size(); ++i)
         differences[i] += other.differences[i];
     coverage.add(other.coverage);
@@ -63,6 +65,15 @@ void Session::run(const Task& task) {
 }
 
 void Session::run_batch(const Task& task, uint64_t batch) {
+    constexpr uint64_t kAttempts = 5;
+    for (uint64_t attempt = 0; attempt < kAttempts; ++attempt) {
+        if (try_batch(task, batch, attempt)) return;
+        ++tally_.repeated;
+    }
+    throw std::runtime_error{"the machine is too busy: a batch was held up five times"};
+}
+
+bool Session::try_batch(const Task& task, uint64_t batch, uint64_t attempt) {
     const std::span<const Campaign> all = campaigns();
     // The first takes every other batch.
     const Campaign& campaign = batch % 2 == 0 ? all[0] : all[1 + batch / 2 % (all.size() - 1)];
@@ -74,7 +85,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
     const uint64_t count =
         task.sequences == 0 ? task.batch : std::min<uint64_t>(task.batch, task.sequences - first);
     // The kernel may still hold fragments of the addresses' last use.
-    const auto block = static_cast<uint32_t>((batch % 64) << 16);
+    const auto block = static_cast<uint32_t>(((batch + attempt * 13) % 64) << 16);
     Generator generator{task.seed};
     scripts_.resize(count);
     for (uint32_t i = 0; i < count; ++i)
@@ -82,6 +93,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
 
     const uint64_t before = duel_.packets();
     const std::vector<Finding> findings = duel_.run(campaign, scripts_, steps);
+    if (duel_.held_up()) return false;
     tally_.packets += duel_.packets() - before;
     tally_.sequences += count;
     std::vector<std::pair<Finding, Replay>> failures;
@@ -98,6 +110,7 @@ void Session::run_batch(const Task& task, uint64_t batch) {
     // Only now: looking at them reuses what the batch used.
     for (const auto& [finding, replay] : failures)
         fail(task, replay, finding, first + finding.script);
+    return true;
 }
 
 std::vector<Finding> Session::replay(const Replay& replay, Waiting waiting) {

@@ -30,6 +30,7 @@ struct Tally {
     uint64_t sequences = 0;
     uint64_t packets = 0;
     uint64_t unexplained = 0;
+    uint64_t repeated = 0;  ///< batches, since the machine held them up
     std::array<uint64_t, kMaxDifferences> differences{};
     Coverage coverage{};
     Outcome tests{};  ///< of what isn't random
@@ -60,6 +61,8 @@ class Session {
 
   private:
     void run_batch(const Task& task, uint64_t batch);
+    /// False when the machine held it up: nothing is known then.
+    bool try_batch(const Task& task, uint64_t batch, uint64_t attempt);
     void fail(const Task& task, const Replay& found, const Finding& finding, uint64_t index);
     void tell_kinds() const;
 
