@@ -48,8 +48,8 @@ Duration read_time(const uint8_t* at) {
 std::string letters(uint32_t id) {
     std::string text;
     for (int shift = 24; shift >= 0; shift -= 8)
-        if (const auto letter = static_cast<char>(id >> shift); std::isalnum(letter) != 0)
-            text += letter;
+        if (const auto letter = static_cast<uint8_t>(id >> shift); std::isalnum(letter) != 0)
+            text += static_cast<char>(letter);
     return text;
 }
 

@@ -32,9 +32,8 @@ struct ChronyTracking {
     [[nodiscard]] std::string to_string() const;
 };
 
-// Version 6 of the protocol that chronyc speaks (chrony 2.2 to 4.6): a request is as long as its
-// answer, numbers are in network order. Offsets, sizes and codes as seen between chronyc and
-// chronyd 4.3.
+// Version 6 of the protocol that chronyc speaks: a request is as long as its answer, numbers are in
+// network order. Offsets, sizes and codes as seen between chronyc and chronyd 4.3.
 inline constexpr size_t kChronyMessageBytes = 104;
 [[nodiscard]] std::array<uint8_t, kChronyMessageBytes> chrony_request(uint32_t sequence) noexcept;
 /// Nothing when it isn't the answer to that request.
