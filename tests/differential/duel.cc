@@ -96,6 +96,7 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
     packet_delay_ = step_delay_ = dump_delay_ = Duration{};
     begin(campaign);
     lay_out();
+    kernel_.begin(passages_.size());
     for (uint8_t phase = 0; phase < kPhases; ++phase) {
         const Instant started = now();
         run_phase(phase);

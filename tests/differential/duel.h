@@ -36,9 +36,10 @@ class Duel {
                              Waiting waiting = Waiting::Yes);
 
     [[nodiscard]] uint64_t packets() const noexcept { return packets_; }
-    /// Whether the last run was held up for so long that the kernel's own timers, of fragments
-    /// first of all, may have ended what lives on here: its findings say nothing.
-    [[nodiscard]] bool held_up() const noexcept { return held_up_; }
+    /// Whether the last run's findings say nothing: it was held up for so long that the kernel's
+    /// own timers, of fragments first of all, may have ended what lives on here, or the kernel put
+    /// its fragments together with those of an earlier run.
+    [[nodiscard]] bool spoiled() const noexcept { return held_up_ || kernel_.mixed(); }
 
   private:
     struct Progress {

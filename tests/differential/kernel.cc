@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include "base/byteorder.h"
+#include "script.h"
 #include "support/bytes.h"
 
 #include <algorithm>
@@ -13,7 +14,9 @@ namespace ravelin::differential {
 namespace {
 
 constexpr uint16_t kFenceType = 0x88b5;  // IEEE 802, local experimental
-constexpr size_t kNumberOffset = 8;      // the last four bytes of the source address
+/// Destination and the start of the source; the source's last four bytes are the frame's number.
+constexpr std::array<uint8_t, 8> kAddresses{2, 1, 0, 0, 0, 0, 2, 0};
+constexpr size_t kNumberOffset = kAddresses.size();
 
 std::array<uint8_t, 60> fence_frame() {
     return {2, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, kFenceType >> 8, kFenceType & 0xff};
@@ -70,13 +73,18 @@ void Kernel::configure(const Campaign& campaign) {
         Namespaces::set(name, value);
 }
 
+void Kernel::begin(size_t passages) noexcept {
+    first_number_ = next_number_;
+    next_number_ += static_cast<uint32_t>(passages);
+    mixed_ = false;
+}
+
 void Kernel::exchange(std::span<Passage> passages, std::span<const uint32_t> chosen) {
     const Side side = passages[chosen.front()].side;
     for (const uint32_t index : chosen) {
         const std::span<uint8_t> frame = passages[index].bytes;
-        static constexpr std::array<uint8_t, 8> kAddresses{2, 1, 0, 0, 0, 0, 2, 0};
         std::copy(kAddresses.begin(), kAddresses.end(), frame.begin());
-        store_be32(&frame[kNumberOffset], index);
+        store_be32(&frame[kNumberOffset], first_number_ + index);
         port(side).queue(frame);
     }
     const auto fence = fence_frame();
@@ -95,8 +103,14 @@ void Kernel::exchange(std::span<Passage> passages, std::span<const uint32_t> cho
 
 void Kernel::take(std::span<Passage> passages, std::span<const uint8_t> frame) {
     if (frame.size() < 14) throw std::runtime_error{"a frame without a header came out"};
-    const uint32_t index = load_be32(&frame[kNumberOffset]);
-    if (index >= passages.size()) throw std::runtime_error{"a frame that was never sent came out"};
+    const uint32_t number = load_be32(&frame[kNumberOffset]);
+    const uint32_t index = number - first_number_;
+    if (!std::equal(kAddresses.begin(), kAddresses.end(), frame.begin()))
+        throw std::runtime_error{"a frame that was never sent came out: " + describe(frame)};
+    if (index >= passages.size()) {
+        mixed_ = true;
+        return;
+    }
     Passage& passage = passages[index];
     Verdict& verdict = passage.kernel;
     std::span<const uint8_t> sent = passage.bytes;

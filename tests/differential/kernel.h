@@ -33,10 +33,18 @@ class Kernel {
 
     void configure(const Campaign& campaign);
 
+    /// Before the first exchange() of these passages, with how many there are. Frames are numbered
+    /// on and on, so that a late one of an earlier run isn't taken for one of this.
+    void begin(size_t passages) noexcept;
+
     /// Sends passages[i] for each i of `chosen`, all from one side and at most kWindow, and then a
     /// fence; what has not come out when the fence does never will, or is held. Fragments may come
     /// out with a later call.
     void exchange(std::span<Passage> passages, std::span<const uint32_t> chosen);
+
+    /// Whether a frame of an earlier run came out since begin(): a fragment of this run completed a
+    /// datagram that the kernel still held, and what it says of this run's is about two of them.
+    [[nodiscard]] bool mixed() const noexcept { return mixed_; }
 
     [[nodiscard]] ConntrackSocket& table() noexcept { return table_; }
 
@@ -47,6 +55,9 @@ class Kernel {
     Namespaces namespaces_;
     std::array<std::unique_ptr<PacketPort>, 2> ports_;
     ConntrackSocket table_;
+    uint32_t first_number_ = 0;  ///< of this run's frames, counted modulo 2^32
+    uint32_t next_number_ = 0;   ///< the first that no frame has had
+    bool mixed_ = false;
 };
 
 }  // namespace ravelin::differential

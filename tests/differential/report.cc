@@ -28,7 +28,8 @@ std::string to_text(const Tally& tally, double seconds) {
           static_cast<double>(tally.sequences) / seconds * 60,
           static_cast<double>(tally.packets) / seconds);
     if (tally.repeated != 0)
-        print(out, "%llu batches were begun again: the machine held them up\n\n",
+        print(out,
+              "%llu batches were begun again: the machine held them up, or fragments mixed\n\n",
               wide(tally.repeated));
     static constexpr std::array<const char*, 8> kClasses{
         "no mark", "NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "", "dropped or held"};

@@ -25,15 +25,19 @@ bool has_udp(const Script& script) {
     });
 }
 
-/// Other identifications, since the kernel may still hold fragments of the last run.
-void renumber_datagrams(Script& script, uint16_t number) {
+/// Other identifications, since the kernel may still hold fragments of the last run: those that
+/// follow `last`, which none of the last 65,535 datagrams had.
+void renumber_datagrams(Script& script, uint16_t& last) {
+    uint16_t datagram = 0;
     for (const Event& event : script.events) {
-        if (event.datagram == 0) continue;
+        if (event.datagram != datagram && event.datagram != 0) ++last;
+        datagram = event.datagram;
+        if (datagram == 0) continue;
         const std::span<uint8_t> frame = script.frame(event);
         const Place at = place_of(frame);
         const bool v6 = at.family == Family::Ipv6;
         uint8_t* const id = &frame[v6 ? at.l4 + 6 : at.l3 + 4];
-        store_be16(id, load_be16(id) ^ number);
+        store_be16(id, last);
         if (!v6) seal_ipv4_header(frame.subspan(at.l3, 20));
     }
 }
@@ -70,7 +74,8 @@ void Session::run_batch(const Task& task, uint64_t batch) {
         if (try_batch(task, batch, attempt)) return;
         ++tally_.repeated;
     }
-    throw std::runtime_error{"the machine is too busy: a batch was held up five times"};
+    throw std::runtime_error{
+        "a batch was spoiled five times: the machine is too busy, or fragments mix"};
 }
 
 bool Session::try_batch(const Task& task, uint64_t batch, uint64_t attempt) {
@@ -93,7 +98,7 @@ bool Session::try_batch(const Task& task, uint64_t batch, uint64_t attempt) {
 
     const uint64_t before = duel_.packets();
     const std::vector<Finding> findings = duel_.run(campaign, scripts_, steps);
-    if (duel_.held_up()) return false;
+    if (duel_.spoiled()) return false;
     tally_.packets += duel_.packets() - before;
     tally_.sequences += count;
     std::vector<std::pair<Finding, Replay>> failures;
@@ -114,16 +119,26 @@ bool Session::try_batch(const Task& task, uint64_t batch, uint64_t attempt) {
 }
 
 std::vector<Finding> Session::replay(const Replay& replay, Waiting waiting) {
-    scripts_.assign(1, replay.script);
-    renumber_datagrams(scripts_.front(), ++replays_);
-    Steps steps = replay.steps;
-    return duel_.run(campaign_named(replay.campaign), scripts_, steps, waiting);
+    constexpr int kAttempts = 3;
+    std::vector<Finding> findings;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        scripts_.assign(1, replay.script);
+        renumber_datagrams(scripts_.front(), datagrams_);
+        Steps steps = replay.steps;
+        findings = duel_.run(campaign_named(replay.campaign), scripts_, steps, waiting);
+        if (!duel_.spoiled()) break;
+    }
+    return findings;
 }
 
 void Session::fail(const Task& task, const Replay& found, const Finding& finding, uint64_t index) {
     std::string text = "UNEXPLAINED in sequence " + std::to_string(index) + " of seed " +
                        std::to_string(task.seed) + ": " + finding.kind + "\n  " + finding.what +
                        "\n";
+    // At once: making it small takes its time and may be what fails next.
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    text.clear();
     if (kinds_.size() <= task.minimised) {
         const Minimised small = minimise(found, [this](const Replay& candidate) {
             const Waiting waiting = has_udp(candidate.script) ? Waiting::Yes : Waiting::No;

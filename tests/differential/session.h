@@ -30,7 +30,7 @@ struct Tally {
     uint64_t sequences = 0;
     uint64_t packets = 0;
     uint64_t unexplained = 0;
-    uint64_t repeated = 0;  ///< batches, since the machine held them up
+    uint64_t repeated = 0;  ///< batches that were spoiled
     std::array<uint64_t, kMaxDifferences> differences{};
     Coverage coverage{};
     Outcome tests{};  ///< of what isn't random
@@ -61,7 +61,7 @@ class Session {
 
   private:
     void run_batch(const Task& task, uint64_t batch);
-    /// False when the machine held it up: nothing is known then.
+    /// False when it was spoiled: nothing is known then.
     bool try_batch(const Task& task, uint64_t batch, uint64_t attempt);
     void fail(const Task& task, const Replay& found, const Finding& finding, uint64_t index);
     void tell_kinds() const;
@@ -71,7 +71,7 @@ class Session {
     Appliance appliance_;
     Duel duel_;
     std::vector<Script> scripts_;
-    uint16_t replays_ = 0;
+    uint16_t datagrams_ = 0;                 ///< identification of the last one that was replayed
     std::map<std::string, uint64_t> kinds_;  ///< of what is unexplained
 };
 
