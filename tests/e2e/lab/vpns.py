@@ -256,6 +256,9 @@ class Ssl:
             f"--script {shlex.quote(self._script)} --servercert pin-sha256:{self._pin} "
             f"https://{SERVER4} <{shlex.quote(self._password)}"))
         self.client.wait_for("Established DTLS connection", 20)
+        # It then looks for the path MTU, and has no interface before it has found that.
+        wait_until(lambda: "dev ssl0" in self._wire.client.run(
+            "ip", "route", "get", self.SERVER_INSIDE).out, 10, "a route through the tunnel")
 
     def ping(self, count=3):
         """(sent, received) from the client through the tunnel."""
