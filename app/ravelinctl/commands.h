@@ -12,6 +12,7 @@ namespace ravelin::ctl {
 int run_flows(Client& client, const Options& options);
 int run_events(Client& client, const Options& options);
 int run_stale(Client& client, const Options& options);
+int run_denied(Client& client, const Options& options);
 int run_tunnels(Client& client, const Options& options);
 int run_tunnel(Client& client, const Options& options);
 int run_drops(Client& client, const Options& options, const Style& style);

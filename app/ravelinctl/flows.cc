@@ -129,6 +129,14 @@ int run_stale(Client& client, const Options& options) {
     return print_all(client, request, printer);
 }
 
+int run_denied(Client& client, const Options& options) {
+    const bool structured = options.output == "json" || options.output == "jsonl";
+    json request = {{"cmd", "denied"}, {"filters", filters_of(options)}};
+    request["output"] = structured ? "json" : "table";
+    Printer printer{options.output == "json"};
+    return print_all(client, request, printer);
+}
+
 int run_tunnels(Client& client, const Options& options) {
     const bool structured = options.output == "json" || options.output == "jsonl";
     json request = {{"cmd", "tunnels"}, {"output", structured ? "json" : "table"}};

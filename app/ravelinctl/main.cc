@@ -24,6 +24,8 @@ int run(const Options& options) {
             return run_events(*client, options);
         case Command::Stale:
             return run_stale(*client, options);
+        case Command::Denied:
+            return run_denied(*client, options);
         case Command::Tunnels:
             return run_tunnels(*client, options);
         case Command::Tunnel:

@@ -103,6 +103,22 @@ void add_stale(CLI::App& app, Options& options) {
         "long that is known and what happens to it.");
 }
 
+void add_denied(CLI::App& app, Options& options) {
+    CLI::App* denied =
+        add_command(app, options, Command::Denied, "denied",
+                    "Tell what was denied: which packets, why, and what they belonged to");
+    add_output(*denied, options, {"table", "json", "jsonl"});
+    add_filters(*denied, options);
+    denied->add_option("--limit", options.filters["limit"], "at most this many")
+        ->type_name("NUMBER")
+        ->group("Filters");
+    denied->footer(
+        "The last first. What one sender has sent to one address and port and was denied for one\n"
+        "reason is one line; each worker keeps 512, and writes up 10,000 packets a second at\n"
+        "most. Late packets of ended connections are in `ravelinctl stale list`, the number of\n"
+        "packets by reason in `ravelinctl drops`.");
+}
+
 void add_ids(CLI::App& command, Options& options) {
     const std::vector<std::string> words{"session", "hashed"};
     command
@@ -162,6 +178,7 @@ std::unique_ptr<CLI::App> make_command_line(Options& options) {
     add_flows(*app, options);
     add_events(*app, options);
     add_stale(*app, options);
+    add_denied(*app, options);
     add_tunnels(*app, options);
     CLI::App* drops = add_command(*app, options, Command::Drops, "drops",
                                   "Tell what was dropped, why, and what to do about it");

@@ -14,6 +14,7 @@ enum class Command : uint8_t {
     Flows,
     Events,
     Stale,
+    Denied,
     Tunnels,
     Tunnel,
     Drops,

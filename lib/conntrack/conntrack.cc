@@ -173,6 +173,7 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
         end(index, EndReason::Replaced, now);
         return missing(headers, l4, options, now);
     }
+    tracked.index = index;
     if (result.outcome == Outcome::Invalid) [[unlikely]] {
         tracked.reason = result.reason;
         // Both ends may have closed in a way that we could not follow.
@@ -183,7 +184,6 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
         return tracked;
     }
     tracked.ct_class = established ? CtClass::Established : CtClass::New;
-    tracked.index = index;
     if (connection.has(flag::kWatched) && !result.passes) [[unlikely]] {
         tracked.tunnel = connection.watcher();
         if (tracked.tunnel != kWatchedStream)
@@ -244,6 +244,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     Connection& connection = connections_[index];
     const Direction quoted = direction_of(connection, id);
     tracked.direction = opposite(quoted);
+    tracked.index = index;
     if (identify_) tracked.flow = id_of(index);
     if (options.icmp_error_check_sequence && id.key.protocol == ip_protocol::kTcp &&
         !TcpTracker::quotes_window(connection.protocol.tcp, quoted, quoted_sequence)) {
@@ -251,7 +252,6 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
         return tracked;
     }
     tracked.ct_class = CtClass::Related;
-    tracked.index = index;
     tracked.tunnel = connection.watcher();
     if (options.icmp_error_ends_unanswered && ends_by_error(connection, quoted)) {
         connection.closed_by = closer(tracked.direction);

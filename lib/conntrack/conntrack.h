@@ -49,7 +49,7 @@ struct Tracked {
     bool missing = false;
     uint64_t flow = 0;    ///< id of the connection when identify() was asked for, else 0
     uint32_t tunnel = 0;  ///< handle of whoever has to see the packet, 0: nobody
-    uint32_t index = 0;   ///< of the connection, if there is one
+    uint32_t index = 0;   ///< of the connection, unless it is missing
 };
 
 /// The connection that a packet is too late for.
@@ -91,9 +91,8 @@ class Conntrack {
         return prefetch_candidate(id, table_.next_candidate(id.hash));
     }
 
-    /// Waits for a candidate that is more than one line: so many prefetches are more than the
-    /// processor keeps, and it drops some. Loads it has to finish, and a short loop of them
-    /// overlaps as many as it can.
+    /// Waits for a candidate that is more than one line: the processor drops some of so many
+    /// prefetches. Loads it has to finish, and a short loop of them overlaps as many as it can.
     void fetch(uint32_t candidate, const FlowId& id) const noexcept {
         const bool tcp = id.key.protocol == ip_protocol::kTcp;
         const bool ipv6 = id.key.family == Family::Ipv6;
@@ -141,11 +140,8 @@ class Conntrack {
     /// reason that it was dropped for.
     void report(const Late& late, const FlowId& id, DropReason drop, Instant now) noexcept;
 
-    /// Copies such reports, as dump() copies connections.
-    bool dump_stale(uint32_t& cursor, uint32_t budget, std::span<StaleRecord> out,
-                    uint32_t& written) const noexcept {
-        return reports_.dump(cursor, budget, out, written);
-    }
+    /// Such reports.
+    [[nodiscard]] const StaleReports& reports() const noexcept { return reports_; }
 
     /// The connection has begun anew.
     void forget(Tombstone& tombstone) noexcept;
@@ -181,6 +177,15 @@ class Conntrack {
     /// moves `cursor`. True when the last entry was looked at.
     bool dump(uint32_t& cursor, uint32_t budget, std::span<FlowRecord> out, uint32_t& written,
               Instant now) const noexcept;
+
+    /// The connection at `index`, as dump() copies it.
+    void record(uint32_t index, Instant now, FlowRecord& out) const noexcept;
+
+    [[nodiscard]] bool is_heard() const noexcept {
+        return events_.wanted != nullptr && events_.wanted->load(std::memory_order_relaxed);
+    }
+    /// Tells whoever listens; only while somebody does (is_heard()).
+    void push(const FlowEvent& event) noexcept;
 
     /// Ends connections from entry `cursor` on in the same way.
     bool flush(uint32_t& cursor, uint32_t budget, Instant now) noexcept;
@@ -222,12 +227,7 @@ class Conntrack {
     void bury(const Connection& connection, EndReason reason, Tick now) noexcept;
     [[nodiscard]] Counter& gauge(const Connection& connection) noexcept;
     [[nodiscard]] uint64_t id_of(uint32_t index) const noexcept;
-    void record(uint32_t index, Instant now, FlowRecord& out) const noexcept;
     void emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept;
-    [[nodiscard]] bool is_heard() const noexcept {
-        return events_.wanted != nullptr && events_.wanted->load(std::memory_order_relaxed);
-    }
-    void push(const FlowEvent& event) noexcept;
 
     uint32_t capacity_;
     uint8_t shard_;

@@ -13,7 +13,8 @@ constexpr std::array<const char*, kEndReasonCount> kEndReasons{
     "replaced", "operator", "exit",     "moved"};
 constexpr std::array<const char*, kProtocolLabelCount> kProtocols{
     "tcp", "udp", "icmp", "icmpv6", "esp", "ah", "gre", "sctp", "other"};
-constexpr std::array<const char*, kEventKindCount> kEventKinds{"new", "update", "destroy", "stale"};
+constexpr std::array<const char*, kEventKindCount> kEventKinds{"new", "update", "destroy", "stale",
+                                                               "denied"};
 constexpr std::array<const char*, kReplyLabelCount> kReplies{"unreplied", "replied", "assured"};
 
 }  // namespace

@@ -73,9 +73,32 @@ struct StaleRecord {
     Instant last{};
 };
 
-/// netfilter's events, of which conntrack -E prints [NEW], [UPDATE] and [DESTROY]; and late
-/// packets.
-enum class EventKind : uint8_t { New, Update, Destroy, Stale, Count };
+/// What is known of a packet that was denied: dropped for what it is.
+struct DenialInfo {
+    DropReason reason = DropReason::None;
+    CtClass ct_class = CtClass::New;
+    Direction direction = Direction::Original;  ///< of the packet, in its connection
+    bool from_inside = false;                   ///< the packet came in by the inside port
+    bool is_icmp_error = false;   ///< an ICMP error: the ends are those that it quotes
+    bool has_connection = false;  ///< it belongs to a connection, which didn't take it
+    bool looked_back = false;     ///< nor was it late for one that is remembered
+    uint32_t packets = 0;         ///< such ones so far
+    Address sender{};             ///< of the packet itself
+};
+
+/// All packets that one sender has had denied for one reason towards one address and port. `flow`
+/// is their connection when there is one; otherwise it has the ends of the last one, from its
+/// sender to its receiver, the rule and the policy's generation.
+struct DenialRecord {
+    FlowRecord flow{};
+    DenialInfo info{};
+    Instant first{};
+    Instant last{};
+};
+
+/// netfilter's events, of which conntrack -E prints [NEW], [UPDATE] and [DESTROY]; late packets,
+/// and those that were denied.
+enum class EventKind : uint8_t { New, Update, Destroy, Stale, Denied, Count };
 inline constexpr size_t kEventKindCount = static_cast<size_t>(EventKind::Count);
 [[nodiscard]] const char* keyword(EventKind kind) noexcept;
 
@@ -84,7 +107,8 @@ struct FlowEvent {
     EndReason end_reason = EndReason::None;  ///< for Destroy
     Instant at{};
     FlowRecord flow{};
-    StaleInfo stale{};  ///< for Stale
+    StaleInfo stale{};    ///< for Stale
+    DenialInfo denial{};  ///< for Denied
 };
 
 /// The ends of a connection in its opener's view; `ipv6` counts for IPv6 only.

@@ -2,6 +2,7 @@
 #include "mgmt/commands.h"
 
 #include "mgmt/clock_health.h"
+#include "mgmt/denial_format.h"
 #include "mgmt/health.h"
 #include "mgmt/stale_format.h"
 #include "mgmt/stats_json.h"
@@ -78,6 +79,7 @@ Result<Reply> Commands::run(const json& request, Role role) {
     if (command == "flows") return flows(request);
     if (command == "events") return events(request);
     if (command == "stale") return stale(request);
+    if (command == "denied") return denied(request);
     if (command == "tunnels") return tunnels(request);
     if (command == "tunnel") return tunnel(request);
     if (command == "drops") return drops();
@@ -94,7 +96,8 @@ Result<Reply> Commands::run(const json& request, Role role) {
     }
     return fail(
         "unknown command \"" + command.substr(0, 32) +
-        "\" (flows, events, stale, tunnels, tunnel, drops, stats, version, health, reload, flush)");
+        "\" (flows, events, stale, denied, tunnels, tunnel, drops, stats, version, health, clock, "
+        "reload, flush)");
 }
 
 FlowNames Commands::names() const {
@@ -153,6 +156,29 @@ Result<Reply> Commands::stale(const json& request) {
         reply.text += line({{"text", stale_table(*records, now, tunnel_registry())}});
     }
     reply.text += line({{"end", true}, {"shown", records->size()}});
+    return reply;
+}
+
+Result<Reply> Commands::denied(const json& request) {
+    const auto output = read_output(request, {"json", "table"});
+    if (!output) return pass_on(output.error());
+    const FlowNames known = names();
+    const auto filter = parse_flow_filter(request.value("filters", json{}), known.wires);
+    if (!filter) return pass_on(filter.error());
+    auto records = workers_.denials();
+    if (!records) return pass_on(records.error());
+    const size_t total = records->size();
+    std::erase_if(*records, [&](const DenialRecord& one) { return !filter->matches(one.flow); });
+    if (records->size() > filter->limit) records->resize(filter->limit);
+    const Instant now = parts_.appliance.now();
+    Reply reply;
+    if (*output == 0) {
+        for (const DenialRecord& record : *records)
+            append_denial_record_json(reply.text, record, known, now);
+    } else {
+        reply.text += line({{"text", denial_table(*records, known, now)}});
+    }
+    reply.text += line({{"end", true}, {"shown", records->size()}, {"total", total}});
     return reply;
 }
 

@@ -40,6 +40,7 @@ struct Reply {
 ///     {"cmd":"flows","filters":{...},"output":"table|conntrack|json","id":true,"delta_time":true}
 ///     {"cmd":"events","filters":{...},"output":"conntrack|json","timestamp":true,"count":10}
 ///     {"cmd":"stale","output":"table|json"}
+///     {"cmd":"denied","filters":{...},"output":"table|json"}
 ///     {"cmd":"tunnels","output":"table|json","all":true,"ids":"session|hashed"}
 ///     {"cmd":"tunnel","id":"43e5","output":"json|text","ids":"session|hashed"}
 ///     {"cmd":"drops"} {"cmd":"stats"} {"cmd":"version"} {"cmd":"health"} {"cmd":"clock"}
@@ -74,6 +75,7 @@ class Commands {
     Result<Reply> run(const nlohmann::json& request, Role role);
     Result<Reply> flows(const nlohmann::json& request);
     Result<Reply> stale(const nlohmann::json& request);
+    Result<Reply> denied(const nlohmann::json& request);
     Result<Reply> tunnels(const nlohmann::json& request);
     Result<Reply> tunnel(const nlohmann::json& request);
     Result<TunnelView> view_tunnels(const nlohmann::json& request, TunnelIds by_default);

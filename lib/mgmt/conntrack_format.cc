@@ -147,7 +147,7 @@ std::string conntrack_line(const FlowRecord& flow, const ConntrackLineOptions& o
 
 void append_conntrack_event_line(std::string& out, const FlowEvent& event,
                                  const ConntrackLineOptions& options) {
-    if (event.kind == EventKind::Stale) return;  // conntrack has no word for it
+    if (!is_known_to_conntrack(event.kind)) return;
     if (options.timestamp) append_timestamp(out, event.at.time_since_epoch() + options.unix_offset);
     const bool destroyed = event.kind == EventKind::Destroy;
     switch (event.kind) {
@@ -161,6 +161,7 @@ void append_conntrack_event_line(std::string& out, const FlowEvent& event,
             out.append("[DESTROY] ");
             break;
         case EventKind::Stale:
+        case EventKind::Denied:
         case EventKind::Count:
             break;
     }

@@ -23,11 +23,15 @@ void append_conntrack_line(std::string& out, const FlowRecord& flow,
                            const ConntrackLineOptions& options = {});
 std::string conntrack_line(const FlowRecord& flow, const ConntrackLineOptions& options = {});
 
+/// Whether conntrack -E has a word for it.
+[[nodiscard]] constexpr bool is_known_to_conntrack(EventKind kind) noexcept {
+    return kind == EventKind::New || kind == EventKind::Update || kind == EventKind::Destroy;
+}
+
 /// Appends the line that `conntrack -E` prints for the event, with the newline.
 ///
 /// New and Update carry no counters; Destroy carries them, and the timeout only when some of it
-/// was left (an entry that expired has none). Appends nothing for Stale, which conntrack doesn't
-/// know.
+/// was left (an entry that expired has none). Appends nothing for what conntrack doesn't know.
 void append_conntrack_event_line(std::string& out, const FlowEvent& event,
                                  const ConntrackLineOptions& options = {});
 std::string conntrack_event_line(const FlowEvent& event, const ConntrackLineOptions& options = {});

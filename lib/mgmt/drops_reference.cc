@@ -12,8 +12,12 @@ std::string drops_reference() {
         "label\n"
         "`reason` of `ravelin_dropped_packets_total` and the word in `ravelinctl drops`, in "
         "replay\n"
-        "verdicts and in logs; it never changes once released. Generated from the program and\n"
-        "compared with it by a test: don't edit.\n\n"
+        "verdicts and in logs; it never changes once released. `ravelinctl denied` tells of "
+        "single\n"
+        "packets whose headers were read: which way they came, what they belonged to, and why "
+        "they\n"
+        "were dropped; `ravelinctl events -o jsonl` tells it while it happens. Generated from the\n"
+        "program and compared with it by a test: don't edit.\n\n"
         "| Keyword | What it means | What usually helps |\n|---|---|---|\n";
     for (size_t i = 1; i < kDropReasonCount; ++i) {
         const DropReasonInfo& reason = kDropReasons[i];

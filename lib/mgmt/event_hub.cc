@@ -3,6 +3,7 @@
 
 #include "conntrack/connection.h"
 #include "conntrack/record.h"
+#include "mgmt/denial_format.h"
 #include "mgmt/stale_format.h"
 #include "mgmt/text.h"
 #include "mgmt/tunnel_format.h"
@@ -30,6 +31,12 @@ void append_event_json(std::string& out, const FlowEvent& event, const FlowNames
     if (event.kind == EventKind::Stale) {
         out.push_back(',');
         append_stale_json(out, event.flow, event.stale, event.at, names);
+        out.append("}\n");
+        return;
+    }
+    if (event.kind == EventKind::Denied) {
+        out.push_back(',');
+        append_denial_json(out, event.flow, event.denial, names);
         out.append("}\n");
         return;
     }
@@ -62,7 +69,7 @@ void Subscription::write(std::string& out, const std::vector<FlowEvent>& events,
                          const FlowNames& names) {
     for (const FlowEvent& event : events) {
         if (remaining == 0) return;
-        if (output == FlowOutput::Conntrack && event.kind == EventKind::Stale) continue;
+        if (output == FlowOutput::Conntrack && !is_known_to_conntrack(event.kind)) continue;
         if (!filter.matches(event.flow)) continue;
         --remaining;
         if (output == FlowOutput::Conntrack) {

@@ -76,16 +76,6 @@ void append_direction_json(std::string& out, const FlowRecord& flow, Direction d
     out.push_back('}');
 }
 
-void append_rule_json(std::string& out, const FlowRecord& flow, const FlowNames& names) {
-    const bool known = flow.policy_generation == names.generation;
-    if (known && flow.rule == Policy::kDefaultRule)
-        out.append("\"default\"");
-    else if (known && flow.rule < names.rules.size())
-        append_json_string(out, names.rules[flow.rule]);
-    else
-        out.append("null");
-}
-
 std::string end_text(const Address& address, Family family, bool port, uint16_t number) {
     std::string text;
     append_address(text, address, family);
@@ -106,6 +96,38 @@ std::string flow_protocol(const FlowRecord& flow) {
     const ProtocolLabel label = protocol_label(flow.protocol);
     if (label != ProtocolLabel::Other) return keyword(label);
     return std::to_string(flow.protocol);
+}
+
+std::string protocol_in_prose(const FlowRecord& flow) {
+    const ProtocolLabel label = protocol_label(flow.protocol);
+    if (label == ProtocolLabel::Other) return "IP protocol " + std::to_string(flow.protocol);
+    if (label == ProtocolLabel::Icmpv6) return "ICMPv6";
+    std::string word = keyword(label);
+    for (char& character : word)
+        if (character >= 'a' && character <= 'z') character = static_cast<char>(character - 32);
+    return word;
+}
+
+std::string protocol_with_article(const FlowRecord& flow) {
+    const std::string word = protocol_in_prose(flow);
+    // As they are spelled out: an ESP, an ICMP, an SCTP.
+    return (std::string_view{"AEIS"}.find(word.front()) != std::string_view::npos ? "an " : "a ") +
+           word;
+}
+
+const char* opened_from(const FlowRecord& flow) noexcept {
+    return has(flow, connection_flag::kFromInside) ? "inside" : "outside";
+}
+
+std::string flow_wire(const FlowRecord& flow, const FlowNames& names) {
+    return flow.wire < names.wires.size() ? names.wires[flow.wire] : std::to_string(flow.wire);
+}
+
+std::optional<std::string> flow_rule(const FlowRecord& flow, const FlowNames& names) {
+    if (flow.policy_generation != names.generation) return {};
+    if (flow.rule == Policy::kDefaultRule) return "default";
+    if (flow.rule < names.rules.size()) return names.rules[flow.rule];
+    return {};
 }
 
 std::string flow_source(const FlowRecord& flow) {
@@ -132,19 +154,15 @@ void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames&
     out.append("{\"id\":");
     append_number(out, flow.id);
     out.append(",\"wire\":");
-    if (flow.wire < names.wires.size())
-        append_json_string(out, names.wires[flow.wire]);
-    else
-        append_number(out, flow.wire);
+    append_json_string(out, flow_wire(flow, names));
     out.append(flow.family == Family::Ipv4 ? ",\"family\":\"ipv4\"" : ",\"family\":\"ipv6\"");
     out.append(",\"protocol\":\"" + flow_protocol(flow) + "\",\"protocol_number\":");
     append_number(out, flow.protocol);
     out.append(",\"state\":\"" + flow_state(flow) + "\"");
     out.append(has(flow, connection_flag::kSeenReply) ? ",\"replied\":true" : ",\"replied\":false");
     out.append(has(flow, connection_flag::kAssured) ? ",\"assured\":true" : ",\"assured\":false");
-    out.append(has(flow, connection_flag::kFromInside) ? ",\"opened_from\":\"inside\""
-                                                       : ",\"opened_from\":\"outside\"");
-    out.append(",\"timeout_s\":");
+    out.append(",\"opened_from\":\"").append(opened_from(flow));
+    out.append("\",\"timeout_s\":");
     append_seconds(out, flow.remaining);
     out.append(",\"age_s\":");
     append_seconds(out, flow.age);
@@ -153,7 +171,10 @@ void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames&
     out.append(",\"reply\":");
     append_direction_json(out, flow, Direction::Reply);
     out.append(",\"rule\":");
-    append_rule_json(out, flow, names);
+    if (const std::optional<std::string> rule = flow_rule(flow, names))
+        append_json_string(out, *rule);
+    else
+        out.append("null");
     if (flow.outer_vlan != 0 || flow.inner_vlan != 0) {
         out.append(",\"vlan\":[");
         append_number(out, flow.outer_vlan);
@@ -191,7 +212,7 @@ FlowTableFormat::Row FlowTableFormat::cells(const FlowRecord& flow) const {
             short_duration(flow.age),
             std::to_string(flow.packets[0]) + "/" + std::to_string(flow.packets[1]),
             std::to_string(flow.bytes[0]) + "/" + std::to_string(flow.bytes[1]),
-            flow.wire < names_.wires.size() ? names_.wires[flow.wire] : std::to_string(flow.wire)};
+            flow_wire(flow, names_)};
     if (is_icmp(flow.protocol)) row[0] += " id " + std::to_string(flow.source_port);
     if (const uint32_t spi = spi_of(flow); spi != 0) row[0] += " spi " + hex(spi);
     return row;
@@ -220,6 +241,28 @@ void FlowTableFormat::append_header(std::string& out) const {
 
 void FlowTableFormat::append_row(std::string& out, const FlowRecord& flow) const {
     append(out, cells(flow));
+}
+
+std::string report_table(const std::vector<ReportRow>& rows) {
+    std::array<size_t, 3> width{};
+    for (const ReportRow& row : rows)
+        for (size_t i = 0; i < width.size(); ++i)
+            width[i] = std::max(width[i], row[i].size());
+    std::string text;
+    for (const ReportRow& row : rows) {
+        for (size_t i = 0; i < width.size(); ++i) {
+            const std::string pad(width[i] - row[i].size(), ' ');
+            const bool number = i < 2;
+            text += (number ? pad + row[i] : row[i] + pad) + "  ";
+        }
+        text += row[3] + "\n";
+    }
+    return text;
+}
+
+std::string tenths_text(Duration duration) {
+    const auto tenths = std::max(Duration{0}, duration) / 100ms;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
 }
 
 std::string short_duration(Duration duration) {

@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,21 @@ struct FlowNames {
 
 /// tcp, udp, ..., or the number where there is no common name.
 [[nodiscard]] std::string flow_protocol(const FlowRecord& flow);
+
+/// The same as prose has it, with its article: "a UDP", "an ICMPv6", "an IP protocol 89"; and
+/// without.
+[[nodiscard]] std::string protocol_with_article(const FlowRecord& flow);
+[[nodiscard]] std::string protocol_in_prose(const FlowRecord& flow);
+
+/// Which side the opener sits on: "inside" or "outside".
+[[nodiscard]] const char* opened_from(const FlowRecord& flow) noexcept;
+
+/// Its wire's name.
+[[nodiscard]] std::string flow_wire(const FlowRecord& flow, const FlowNames& names);
+
+/// The rule that allowed or dropped it, "default" when none matched; nothing when the rule belongs
+/// to an older policy.
+[[nodiscard]] std::optional<std::string> flow_rule(const FlowRecord& flow, const FlowNames& names);
 
 /// The ends of the original direction: "10.1.1.2:1194", "[2001:db8::1]:1194", or the address alone.
 [[nodiscard]] std::string flow_source(const FlowRecord& flow);
@@ -59,6 +75,14 @@ class FlowTableFormat {
     const FlowNames& names_;
     std::array<size_t, kColumns> width_{};
 };
+
+/// Rows of a table that ends with a sentence; the first one is its head. Of the other columns the
+/// first two are numbers.
+using ReportRow = std::array<std::string, 4>;
+[[nodiscard]] std::string report_table(const std::vector<ReportRow>& rows);
+
+/// "1.0" of a second; what lies in the future by a tick's rounding is 0.
+[[nodiscard]] std::string tenths_text(Duration duration);
 
 /// Whole seconds, minutes, hours or days with the next smaller unit: "29s", "3m05s", "4d23h".
 [[nodiscard]] std::string short_duration(Duration duration);

@@ -76,7 +76,7 @@ void register_event_metrics(Registry& registry, const MetricSources& sources) {
     const ManagementCounters& management = sources.management;
     registry.add({"ravelin_events_emitted_total",
                   MetricType::Counter,
-                  "Events offered to subscribers (new, update, destroy, stale).",
+                  "Events offered to subscribers (new, update, destroy, stale, denied).",
                   {"kind"}},
                  Registry::Collect{[&appliance] {
                      Samples samples;

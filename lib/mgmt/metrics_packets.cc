@@ -149,6 +149,15 @@ void register_packet_metrics(Registry& registry, const MetricSources& sources) {
                  "Bytes dropped by the appliance, by exactly one reason each.",
                  {"reason"}},
                 &PacketsBytes::bytes);
+    registry.add({"ravelin_denied_unwritten_packets_total",
+                  MetricType::Counter,
+                  "Denied packets that `ravelinctl denied` doesn't tell of: each worker writes up "
+                  "10,000 a second at most.",
+                  {}},
+                 [&appliance] {
+                     return static_cast<double>(sum_workers(
+                         appliance, [](const auto& c) { return c.denials_skipped.value(); }));
+                 });
     registry.add({"ravelin_classified_packets_total",
                   MetricType::Counter,
                   "Packets by what connection tracking says they are (new, established, related, "

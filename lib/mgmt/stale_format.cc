@@ -14,24 +14,8 @@ namespace ravelin {
 
 namespace {
 
-const char* side(const FlowRecord& flow) {
-    return (flow.flags & connection_flag::kFromInside) != 0 ? "inside" : "outside";
-}
-
-/// "1.0" of a second; what lies in the future by a tick's rounding is 0.
-std::string seconds(Duration duration) {
-    const auto tenths = std::max(Duration{0}, duration) / 100ms;
-    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
-}
-
 std::string ago(Duration duration) {
-    return duration < 60s ? seconds(duration) + " s" : short_duration(duration);
-}
-
-std::string upper(std::string text) {
-    for (char& character : text)
-        if (character >= 'a' && character <= 'z') character = static_cast<char>(character - 32);
-    return text;
+    return duration < 60s ? tenths_text(duration) + " s" : short_duration(duration);
 }
 
 /// " from its opener"; nothing where the reason says it all.
@@ -77,8 +61,8 @@ std::string explain_stale(const FlowRecord& flow, const StaleInfo& info, Instant
                           const TunnelRegistry* tunnels, TunnelIds ids) {
     const TunnelStory* story =
         tunnels == nullptr || info.tunnel == 0 ? nullptr : tunnels->of_record(info.tunnel);
-    const std::string ends = "opened from " + std::string{side(flow)} + " by " + flow_source(flow) +
-                             " to " + flow_destination(flow) +
+    const std::string ends = "opened from " + std::string{opened_from(flow)} + " by " +
+                             flow_source(flow) + " to " + flow_destination(flow) +
                              (story == nullptr ? ", ended " : ", closed ") + ago(at - info.ended) +
                              " ago after " + short_duration(flow.age) + " ";
     const std::string how =
@@ -86,7 +70,7 @@ std::string explain_stale(const FlowRecord& flow, const StaleInfo& info, Instant
             ? std::string{"by an exit notice from the "} + keyword(*story->good_bye)
             : std::string{close_reason_words(info.reason)} + whose(info);
     return (story == nullptr
-                ? "late packet of a " + upper(flow_protocol(flow)) + " connection "
+                ? "late packet of " + protocol_with_article(flow) + " connection "
                 : "late packet of " + std::string{protocol_name(story->record.protocol)} +
                       " session " + tunnels->id(*story, ids) + ", ") +
            ends + how + "; " + how_sure(flow, info.certainty);
@@ -99,28 +83,27 @@ void append_stale_json(std::string& out, const FlowRecord& flow, const StaleInfo
     out.append(info.direction == Direction::Original ? ",\"direction\":\"original\""
                                                      : ",\"direction\":\"reply\"");
     out.append(",\"drop\":\"").append(keyword(info.drop));
-    out.append("\",\"ended_ago_s\":").append(seconds(at - info.ended));
-    out.append(",\"lasted_s\":").append(seconds(flow.age));
+    out.append("\",\"ended_ago_s\":").append(tenths_text(at - info.ended));
+    out.append(",\"lasted_s\":").append(tenths_text(flow.age));
     out.append(",\"close_reason\":\"").append(keyword(info.reason));
     out.append("\",\"closed_by\":\"").append(keyword(info.closed_by));
     out.append("\",\"certainty\":\"").append(keyword(info.certainty));
     out.append("\",\"explanation\":\"")
         .append(explain_stale(flow, info, at, names.tunnels, TunnelIds::Hashed));
-    out.append("\",\"opened_from\":\"").append(side(flow));
+    out.append("\",\"opened_from\":\"").append(opened_from(flow));
     out.append("\",\"protocol\":\"").append(flow_protocol(flow));
     out.append("\",\"source\":\"").append(flow_source(flow));
     out.append("\",\"destination\":\"").append(flow_destination(flow));
     out.append("\",\"wire\":");
-    append_json_string(
-        out, flow.wire < names.wires.size() ? names.wires[flow.wire] : std::to_string(flow.wire));
+    append_json_string(out, flow_wire(flow, names));
     out.append(",\"worker\":");
     append_number(out, flow.shard);
 }
 
 void append_stale_record_json(std::string& out, const StaleRecord& record, const FlowNames& names,
                               Instant now) {
-    out.append("{\"first_ago_s\":").append(seconds(now - record.first));
-    out.append(",\"last_ago_s\":").append(seconds(now - record.last));
+    out.append("{\"first_ago_s\":").append(tenths_text(now - record.first));
+    out.append(",\"last_ago_s\":").append(tenths_text(now - record.last));
     out.push_back(',');
     append_stale_json(out, record.flow, record.info, now, names);
     out.append("}\n");
@@ -128,26 +111,12 @@ void append_stale_record_json(std::string& out, const StaleRecord& record, const
 
 std::string stale_table(const std::vector<StaleRecord>& records, Instant now,
                         const TunnelRegistry* tunnels) {
-    using Row = std::array<std::string, 4>;
-    std::vector<Row> rows{{"LAST", "PACKETS", "DROPPED FOR", "EXPLANATION"}};
+    std::vector<ReportRow> rows{{"LAST", "PACKETS", "DROPPED FOR", "EXPLANATION"}};
     for (const StaleRecord& record : records)
         rows.push_back({short_duration(std::max(Duration{0}, now - record.last)),
                         std::to_string(record.info.packets), std::string{keyword(record.info.drop)},
                         explain_stale(record.flow, record.info, now, tunnels)});
-    std::array<size_t, 3> width{};
-    for (const Row& row : rows)
-        for (size_t i = 0; i < width.size(); ++i)
-            width[i] = std::max(width[i], row[i].size());
-    std::string text;
-    for (const Row& row : rows) {
-        for (size_t i = 0; i < width.size(); ++i) {
-            const std::string pad(width[i] - row[i].size(), ' ');
-            const bool number = i < 2;
-            text += (number ? pad + row[i] : row[i] + pad) + "  ";
-        }
-        text += row[3] + "\n";
-    }
-    return text;
+    return report_table(rows);
 }
 
 }  // namespace ravelin

@@ -86,12 +86,24 @@ Result<std::vector<FlowRecord>> WorkerClient::dump() {
     return collect(Request::Kind::Dump, &Errand::slice, &Request::out, expected);
 }
 
-Result<std::vector<StaleRecord>> WorkerClient::stale() {
-    auto all = collect(Request::Kind::Stale, &Errand::stale, &Request::stale);
+namespace {
+
+template <class Record>
+Result<std::vector<Record>> last_first(Result<std::vector<Record>> all) {
     if (all)
         std::stable_sort(all->begin(), all->end(),
                          [](const auto& a, const auto& b) { return a.last > b.last; });
     return all;
+}
+
+}  // namespace
+
+Result<std::vector<StaleRecord>> WorkerClient::stale() {
+    return last_first(collect(Request::Kind::Stale, &Errand::stale, &Request::stale));
+}
+
+Result<std::vector<DenialRecord>> WorkerClient::denials() {
+    return last_first(collect(Request::Kind::Denials, &Errand::denials, &Request::denials));
 }
 
 Result<std::vector<TunnelRecord>> WorkerClient::tunnels() {

@@ -30,6 +30,9 @@ class WorkerClient {
     /// the clock that all share.
     Result<std::vector<StaleRecord>> stale();
 
+    /// The same of packets that were denied.
+    Result<std::vector<DenialRecord>> denials();
+
     /// All tunnels that workers know now.
     Result<std::vector<TunnelRecord>> tunnels();
 
@@ -44,6 +47,7 @@ class WorkerClient {
         Request request;
         std::vector<FlowRecord> slice;
         std::vector<StaleRecord> stale;
+        std::vector<DenialRecord> denials;
         std::vector<TunnelRecord> tunnels;
     };
 

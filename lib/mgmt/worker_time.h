@@ -25,6 +25,11 @@ inline void put_on_the_clock(StaleRecord& record, const PauseHistory& pauses) no
     record.info.ended = pauses.on_the_clock(record.info.ended);
 }
 
+inline void put_on_the_clock(DenialRecord& record, const PauseHistory& pauses) noexcept {
+    record.first = pauses.on_the_clock(record.first);
+    record.last = pauses.on_the_clock(record.last);
+}
+
 inline void put_on_the_clock(TunnelRecord& tunnel, const PauseHistory& pauses) noexcept {
     // The beginning of time stands for "never".
     for (Instant* time :

@@ -3,6 +3,7 @@
 
 #include "conntrack/related.h"
 #include "packet/parse.h"
+#include "pipeline/denials.h"
 #include "pipeline/observe.h"
 #include "pipeline/query.h"
 #include "pipeline/reassembly.h"
@@ -187,6 +188,12 @@ void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     }
 }
 
+void decide_and_tell(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    decide_one(packet, shard, runtime, now);
+    if (packet.action == Action::Drop && packet.ct_class != CtClass::Stale)
+        report_denied(packet, shard, runtime, now);
+}
+
 }  // namespace
 
 // Flattened: the calls of one packet would cost a sixth of all its instructions. What is rare isn't
@@ -240,12 +247,14 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
             shard.conntrack.prefetch_tombstone(packet.id);
         if (packet.tunnel != 0) [[unlikely]]
             observe(packet, shard, runtime, now);
+        if (packet.action == Action::Drop) [[unlikely]]
+            report_denied(packet, shard, runtime, now);
     }
 }
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     for (Packet& packet : burst) {
-        if (packet.action == Action::Pending) decide_one(packet, shard, runtime, now);
+        if (packet.action == Action::Pending) decide_and_tell(packet, shard, runtime, now);
         if (packet.action == Action::Fragment) [[unlikely]]
             reassemble(packet, static_cast<uint32_t>(&packet - burst.begin()), shard, runtime, now);
     }
@@ -260,7 +269,7 @@ void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) no
         packet.target = owner;
         return;
     }
-    decide_one(packet, shard, runtime, now);
+    decide_and_tell(packet, shard, runtime, now);
     (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
 }
 

@@ -16,6 +16,7 @@ struct Request {
     enum class Kind : uint8_t {
         Dump,     ///< copy connections into `out`, starting at entry `cursor`
         Stale,    ///< the same of reports about late packets, into `stale`
+        Denials,  ///< ... about denied packets, into `denials`
         Tunnels,  ///< the same of tunnels, into `tunnels`
         Flush,    ///< end every connection (EndReason::Operator)
         Ping,     ///< nothing: done means that an iteration has passed
@@ -23,6 +24,7 @@ struct Request {
 
     std::span<FlowRecord> out{};
     std::span<StaleRecord> stale{};
+    std::span<DenialRecord> denials{};
     std::span<TunnelRecord> tunnels{};
     uint32_t cursor = 0;   ///< in: entry to start at; out: where to go on
     uint32_t written = 0;  ///< out: records written to whichever is asked for

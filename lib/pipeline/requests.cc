@@ -20,8 +20,13 @@ void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
             break;
         case Request::Kind::Stale:
             request.at_end =
-                conntrack.dump_stale(request.cursor, slice, request.stale, request.written);
+                conntrack.reports().dump(request.cursor, slice, request.stale, request.written);
             finished = request.at_end || request.written == request.stale.size();
+            break;
+        case Request::Kind::Denials:
+            request.at_end =
+                shard.denials.dump(request.cursor, slice, request.denials, request.written);
+            finished = request.at_end || request.written == request.denials.size();
             break;
         case Request::Kind::Tunnels:
             take_over_passed(request.cursor, slice, shard, now);

@@ -5,6 +5,7 @@
 #include "flow/hash.h"
 #include "pipeline/capacity.h"
 #include "pipeline/counters.h"
+#include "pipeline/denials.h"
 #include "pipeline/handoff.h"
 #include "pipeline/link.h"
 #include "pipeline/runtime.h"
@@ -61,6 +62,7 @@ struct Shard {
     FragmentTable fragments;
     TunnelTable tunnels;
     HandshakeGate gate;
+    DenialReports denials{};
     Budget rejections{};
 };
 

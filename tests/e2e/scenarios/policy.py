@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the rules refuse is dropped, counted under its reason, and leaves nothing behind."""
 
+import json
+
 from lab import traffic
-from lab.wire import SERVER4, SERVER6
+from lab.config import OUTSIDE_RULES
+from lab.netns import wait_until
+from lab.wire import CLIENT4, SERVER4, SERVER6
 
 from . import check
 
@@ -61,5 +65,48 @@ def arp_passes_lldp_does_not(wire):
     check.wait_dropped(ravelin, "ethertype_unsupported", 2)
 
 
+def denied_packets_are_explained(wire):
+    """each denied packet is told with its reason, its rule, which way it came and what it belongs
+    to, in a list and as an event while it happens"""
+    ravelin = wire.start_ravelin(
+        rules=OUTSIDE_RULES + "  - {name: no-dns, protocol: udp, destination_ports: 53, "
+                              "action: drop}\n")
+
+    def ask(source_port):
+        wire.client.run("nc", "-n", "-u", "-w", "1", "-p", str(source_port), SERVER4, "53",
+                        text_in="question", check=False)
+
+    for number in (1, 2, 3):
+        ask(40000 + number)
+    wire.client.run("nmap", "-n", "-Pn", "-sA", "--max-retries", "0", "-g", "40004", "-p", "4000",
+                    SERVER4)
+    check.wait_dropped(ravelin, "tcp_no_connection", 1)
+    dns, scan = sorted(json.loads(ravelin.ctl("denied", "-s", CLIENT4, "-o", "json").out),
+                       key=lambda one: one["protocol"], reverse=True)
+    check.equal({key: dns[key] for key in ("packets", "reason", "rule", "class", "came_from",
+                                           "direction", "connection", "sender")},
+                {"packets": 3, "reason": "policy_rule", "rule": "no-dns", "class": "new",
+                 "came_from": "outside", "direction": "original", "connection": None,
+                 "sender": CLIENT4}, "what is known of the denied datagrams")
+    words = (f"a new UDP connection from outside, {CLIENT4}:40003 to {SERVER4}:53: rule "
+             "\"no-dns\" drops it; no connection of these ends is known or remembered")
+    check.equal(dns["explanation"], words, "their explanation")
+    check.equal((scan["reason"], scan["class"], scan["rule"]),
+                ("tcp_no_connection", "invalid", None), "what is known of the scan")
+    check.contains(ravelin.ctl("denied").out, words, "the table")
+    check.equal(json.loads(ravelin.ctl("denied", "-s", SERVER4, "-o", "json").out), [],
+                "what the server sent")
+    events = ravelin.ctl_start("events", "-o", "jsonl", "--dport", "53")
+
+    def told():
+        ask(40005)
+        return events.lines()
+    wait_until(told, 15, "an event of a denied packet")  # of the fourth, the eighth and so on
+    event = json.loads(events.lines()[0])
+    check.equal((event["event"], event["packets"].bit_count(), event["explanation"]),
+                ("denied", 1, words.replace("40003", "40005")), "the event")
+    events.stop()
+
+
 ALL = (port_scan_is_refused, strange_scans_are_invalid, inside_may_open_outside_may_not,
-       arp_passes_lldp_does_not)
+       arp_passes_lldp_does_not, denied_packets_are_explained)

@@ -118,6 +118,31 @@ TEST_F(ControlTest, stale_lists_late_packets_as_objects_or_as_a_table) {
               R"("output" must be one of json, table)");
 }
 
+TEST_F(ControlTest, denied_lists_packets_as_objects_or_as_a_table_and_filters_them) {
+    ControlClient client{path()};
+    const json none = json::parse(R"({"end":true,"shown":0,"total":0})");
+    EXPECT_EQ(client.ask(R"({"cmd":"denied"})").at(0), none);
+    worker_.deny(1);
+    const auto objects = client.ask(R"({"cmd":"denied","filters":{"source":"10.0.0.0/24"}})");
+    ASSERT_EQ(objects.size(), 2U);
+    EXPECT_EQ(objects[0]["source"], "10.0.0.1:40001");
+    EXPECT_EQ(objects[0]["rule"], "allow-vpn");
+    EXPECT_EQ(objects[1]["shown"], 1);
+    const auto table = client.ask(R"({"cmd":"denied","output":"table"})");
+    ASSERT_EQ(table.size(), 2U);
+    EXPECT_TRUE(table[0]["text"].get<std::string>().starts_with("LAST"));
+    for (const char* filter : {R"("source":"10.0.1.0/24")", R"("limit":0)"}) {
+        const auto left = client.ask(R"({"cmd":"denied","filters":{)" + std::string{filter} + "}}");
+        ASSERT_EQ(left.size(), 1U) << filter;
+        EXPECT_EQ(left[0]["shown"], 0) << filter;
+        EXPECT_EQ(left[0]["total"], 1) << filter;
+    }
+    EXPECT_EQ(client.ask(R"({"cmd":"denied","filters":{"colour":"red"}})").at(0).count("error"),
+              1U);
+    EXPECT_EQ(client.ask(R"({"cmd":"denied","output":"conntrack"})").at(0)["error"],
+              R"("output" must be one of json, table)");
+}
+
 TEST_F(ControlTest, drops_have_keyword_sentence_fix_and_counts_of_every_reason) {
     const auto reason = static_cast<size_t>(DropReason::PolicyDefault);
     fake_.links[0]->counters.dropped[reason].packets.add(7);
@@ -185,9 +210,8 @@ TEST_F(ControlTest, a_bad_request_is_told_and_the_connection_goes_on) {
         {"{}", "the request has no \"cmd\""},
         {R"({"cmd":7})", "the request has no \"cmd\""},
         {R"({"cmd":"format"})",
-         "unknown command \"format\" (flows, events, stale, tunnels, tunnel, drops, stats, "
-         "version, health, reload, "
-         "flush)"},
+         "unknown command \"format\" (flows, events, stale, denied, tunnels, tunnel, drops, "
+         "stats, version, health, clock, reload, flush)"},
         {R"({"cmd":"flows","output":"xml"})", "\"output\" must be one of json, table, conntrack"},
         {R"({"cmd":"flows","filters":7})", "\"filters\" must be an object"},
         {R"({"cmd":"events","count":0})", "\"count\" must be a number over 0"},
@@ -287,6 +311,25 @@ TEST_F(ControlTest, late_packets_are_events_with_an_explanation_that_conntracks_
     EXPECT_TRUE(event["explanation"].get<std::string>().starts_with("late packet of a UDP"));
     EXPECT_TRUE(json::parse(lines.line())["text"].get<std::string>().starts_with("    [NEW] "));
     EXPECT_EQ(lines.line(), R"({"end":true})") << "the late packet counted for nothing";
+}
+
+TEST_F(ControlTest, denied_packets_are_events_that_conntracks_form_leaves_out) {
+    ControlClient objects{path()};
+    ControlClient lines{path()};
+    objects.send(R"({"cmd":"events","count":1})"
+                 "\n");
+    lines.send(R"({"cmd":"events","output":"conntrack","count":1})"
+               "\n");
+    EXPECT_EQ(objects.line(), R"({"listening":true})");
+    EXPECT_EQ(lines.line(), R"({"listening":true})");
+    emit(1, EventKind::Denied);
+    emit(2, EventKind::New);
+    const json event = json::parse(objects.line());
+    EXPECT_EQ(event["event"], "denied");
+    EXPECT_EQ(event["source"], "10.0.0.1:40001");
+    EXPECT_TRUE(event["explanation"].get<std::string>().starts_with("a new UDP connection from"));
+    EXPECT_TRUE(json::parse(lines.line())["text"].get<std::string>().starts_with("    [NEW] "));
+    EXPECT_EQ(lines.line(), R"({"end":true})") << "the denied packet counted for nothing";
 }
 
 TEST_F(ControlTest, events_are_filtered_and_have_a_json_form) {

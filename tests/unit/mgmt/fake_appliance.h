@@ -120,6 +120,9 @@ class FakeWorker {
     /// From now on it has met one late packet, at that nanosecond, of that UDP flow; 0: none.
     void meet_late(uint32_t number) { stale_ = number; }
 
+    /// The same of a packet that was denied.
+    void deny(uint32_t number) { denied_ = number; }
+
   private:
     void run(FakeAppliance& fake, size_t index) {
         WorkerLink& link = *fake.links[index];
@@ -156,6 +159,15 @@ class FakeWorker {
             request.written = stale_ != 0 ? 1 : 0;
             request.at_end = true;
         }
+        if (request.kind == Request::Kind::Denials) {
+            request.denials[0] = DenialRecord{};
+            request.denials[0].flow = udp_flow(denied_);
+            request.denials[0].info.reason = DropReason::PolicyRule;
+            request.denials[0].info.packets = 1;
+            request.denials[0].last = Instant{Duration{denied_}};
+            request.written = denied_ != 0 ? 1 : 0;
+            request.at_end = true;
+        }
         if (request.kind == Request::Kind::Flush) ++flushes_;
         request.done.store(true, std::memory_order_release);
     }
@@ -165,6 +177,7 @@ class FakeWorker {
     std::atomic<bool> stop_{false};
     std::atomic<size_t> flushes_{0};
     std::atomic<uint32_t> stale_{0};
+    std::atomic<uint32_t> denied_{0};
     std::thread thread_;
 };
 

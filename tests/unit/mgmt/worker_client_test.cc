@@ -68,6 +68,26 @@ TEST(WorkerClient, times_of_reports_are_put_on_the_clock_that_all_share) {
     EXPECT_EQ((*records)[1].last, Instant{Duration{2}});
 }
 
+TEST(WorkerClient, denied_packets_come_from_all_workers_the_last_one_first_by_the_shared_clock) {
+    FakeAppliance fake{2};
+    FakeWorker first{fake, 0, {}};
+    FakeWorker second{fake, 1, {}};
+    PauseHistory pauses;
+    pauses.add(Instant{Duration{1}}, 5s);
+    fake.links[0]->pauses.write(pauses);
+    WorkerClient client{fake.appliance};
+    EXPECT_TRUE(client.denials()->empty());
+    first.deny(1);
+    second.deny(2);
+    const auto records = client.denials();
+    ASSERT_TRUE(records.has_value());
+    ASSERT_EQ(records->size(), 2U);
+    EXPECT_EQ((*records)[0].flow.source_port, 40001);
+    EXPECT_EQ((*records)[0].last, Instant{5s + Duration{1}});
+    EXPECT_EQ((*records)[0].first, Instant{}) << "before the pause";
+    EXPECT_EQ((*records)[1].last, Instant{Duration{2}});
+}
+
 TEST(WorkerClient, a_flush_reaches_every_worker_once) {
     FakeAppliance fake{2};
     const FakeWorker first{fake, 0, {}};

@@ -161,7 +161,7 @@ TEST(Tunnels, an_exit_notice_ends_the_connection_and_explains_what_comes_later) 
     std::vector<StaleRecord> reports(8);
     uint32_t cursor = 0;
     uint32_t written = 0;
-    session.lab.workers[0]->shard().conntrack.dump_stale(cursor, UINT32_MAX, reports, written);
+    session.lab.workers[0]->shard().conntrack.reports().dump(cursor, UINT32_MAX, reports, written);
     ASSERT_EQ(written, 1U);
     EXPECT_EQ(reports[0].info.reason, CloseReason::Exit);
     EXPECT_EQ(reports[0].info.closed_by, ClosedBy::Opener);
@@ -178,7 +178,7 @@ TEST(Tunnels, a_late_packet_of_another_session_is_matched_by_ports_only) {
     std::vector<StaleRecord> reports(8);
     uint32_t cursor = 0;
     uint32_t written = 0;
-    session.lab.workers[0]->shard().conntrack.dump_stale(cursor, UINT32_MAX, reports, written);
+    session.lab.workers[0]->shard().conntrack.reports().dump(cursor, UINT32_MAX, reports, written);
     ASSERT_EQ(written, 1U);
     EXPECT_EQ(reports[0].info.certainty, Certainty::Tuple);
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pipeline/denials.h"
+
+#include "pipeline/query.h"
+#include "pipeline/shard.h"
+#include "pipeline/stale.h"
+
+#include <bit>
+
+namespace ravelin {
+
+namespace {
+
+bool is_icmp(uint8_t protocol) noexcept {
+    return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
+}
+
+/// What packets of one report have in common; never 0.
+uint64_t key_of(const Packet& packet, const FlowExtractor& extractor) noexcept {
+    FlowKey key = packet.id.key;
+    if (is_icmp(key.protocol)) {
+        key.low_port = 0;  // the identifier
+    } else if (key.protocol != ip_protocol::kEsp && key.protocol != ip_protocol::kAh) {
+        (packet.id.swapped ? key.high_port : key.low_port) = 0;
+    }
+    const uint64_t what = static_cast<uint64_t>(packet.reason) << 2 |
+                          static_cast<uint64_t>(packet.is_icmp_error) << 1 |
+                          static_cast<uint64_t>(packet.id.swapped);
+    // Odd, so that different ones stay different: 2^64 divided by the golden ratio.
+    const uint64_t key64 = (extractor.hash64(key) ^ what) * 0x9e3779b97f4a7c15U;
+    return key64 != 0 ? key64 : 1;
+}
+
+/// The rule that was asked; the default rule where none was.
+uint16_t rule_of(const Packet& packet, const Runtime& runtime) noexcept {
+    if (packet.ct_class != CtClass::New || packet.is_icmp_error) return Policy::kDefaultRule;
+    return runtime.policy.judge(query_of(packet)).rule;
+}
+
+}  // namespace
+
+DenialRecord& DenialReports::of(uint64_t key) noexcept {
+    constexpr uint32_t kSets = kCapacity / kWays;
+    Report* const set = &reports_[static_cast<uint32_t>(key >> 32) % kSets * kWays];
+    Report* quietest = set;
+    for (Report* report = set; report != set + kWays; ++report) {
+        if (report->key == key) return report->record;
+        if (report->record.last < quietest->record.last) quietest = report;
+    }
+    *quietest = Report{.key = key};
+    return quietest->record;
+}
+
+bool DenialReports::dump(uint32_t& cursor, uint32_t budget, std::span<DenialRecord> out,
+                         uint32_t& written) const noexcept {
+    for (; cursor < kCapacity && budget > 0 && written < out.size(); ++cursor, --budget) {
+        if (reports_[cursor].key != 0) out[written++] = reports_[cursor].record;
+    }
+    return cursor == kCapacity;
+}
+
+[[gnu::noinline]] void report_denied(const Packet& packet, Shard& shard, const Runtime& runtime,
+                                     Instant now) noexcept {
+    if (!shard.denials.admits(now)) return shard.counters.denials_skipped.add();
+    Conntrack& conntrack = shard.conntrack;
+    DenialRecord& report = shard.denials.of(key_of(packet, conntrack.extractor()));
+    DenialInfo& info = report.info;
+    if (info.packets == 0) report.first = now;
+    report.last = now;
+    if (info.packets != UINT32_MAX) ++info.packets;
+    info.reason = packet.reason;
+    info.ct_class = packet.ct_class;
+    info.direction = packet.direction;
+    info.from_inside = shard.topology.ports[packet.frame.port].inside;
+    info.is_icmp_error = packet.is_icmp_error;
+    info.has_connection = !packet.missed;
+    info.looked_back = packet.missed && looks_for_late(runtime);
+    info.sender = query_of(packet).source;
+    if (info.has_connection) {
+        conntrack.record(packet.connection, now, report.flow);
+    } else {
+        report.flow = FlowRecord{};
+        set_ends(report.flow, packet.id.key, packet.id.ipv6, packet.id.swapped);
+        report.flow.shard = shard.index;
+        report.flow.rule = rule_of(packet, runtime);
+        report.flow.policy_generation = runtime.generation;
+    }
+    if (!std::has_single_bit(info.packets) || !conntrack.is_heard()) return;
+    FlowEvent event;
+    event.kind = EventKind::Denied;
+    event.at = now;
+    event.flow = report.flow;
+    event.denial = info;
+    conntrack.push(event);
+}
+
+}  // namespace ravelin
