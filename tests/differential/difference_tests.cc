@@ -235,6 +235,26 @@ std::vector<DifferenceTest> difference_tests() {
                  .a(other, 1)
                  .a(fragment_of(whole, {.length = 16}, 7), 1);
          }},
+        {"D26", "a copy that completes a segment here alone, INVALID and yet a lesson",
+         [] {
+             // Its SACK blocks acknowledge what was never sent; its window is taken over.
+             const testing::Bytes whole = PacketBuilder{}
+                                              .ipv4(kServer, kClient)
+                                              .tcp(2, 1, "SA")
+                                              .seq(5000)
+                                              .ack(1001)
+                                              .window(512)
+                                              .options({2, 4, 5, 180, 1, 1, 5, 18, 1, 0, 0, 0,
+                                                        1, 0, 0, 9,   1, 0, 0, 20, 1, 0, 0, 29})
+                                              .build();
+             return Situation{}
+                 .a(PacketBuilder{}.ipv4(kClient, kServer).tcp(1, 2, "S").seq(1000).build())
+                 .b(fragment_of(whole, {.offset = 40, .length = 4, .more = false}, 7), 1)
+                 .b(fragment_of(whole, {.offset = 32, .length = 8}, 7), 1)
+                 .b(fragment_of(whole, {.offset = 32, .length = 12, .more = false}, 7), 1)
+                 .b(fragment_of(whole, {.length = 32}, 7), 1)
+                 .a(PacketBuilder{}.ipv4(kClient, kServer).tcp(1, 2, "R").seq(1401).build());
+         }},
         {"D27", "a whole datagram with the number of one that is under way",
          [] {
              return Situation{}

@@ -250,7 +250,8 @@ constexpr std::array<Difference, 17> kDifferences{{
     {.code = "D26",
      .reason = "overlaps: bytes that are there already, and the same, are a copy; the kernel "
                "looks at where runs of fragments end",
-     .packet = is_other_overlap},
+     .packet = is_other_overlap,
+     .unseen = true},
     {.code = "D27",
      .reason = "an atomic fragment has nothing to do with others of its number (RFC 6946)",
      .packet = [](const PacketCase& c) { return c.atomic_among_others; }},

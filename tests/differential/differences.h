@@ -47,6 +47,7 @@ struct Difference {
     bool (*packet)(const PacketCase&) = nullptr;
     bool (*entry)(const EntryCase&) = nullptr;
     bool harmless = false;  ///< both go on with the same state
+    bool unseen = false;    ///< they may go on with other states though neither let anything out
 };
 
 [[nodiscard]] std::span<const Difference> differences();

@@ -245,10 +245,13 @@ void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
     const PacketCase all = case_of(fragments.front());
     if (all.atomic_among_others || all.odd_among_others || all.differing_copy)
         differs = &fragments.front();
-    if (progress.settled || differs == nullptr) return;
     const Difference* why = nullptr;
     for (const Passage& fragment : fragments)
         if (why == nullptr) why = explain(case_of(fragment));
+    // One of them may have put together what the other has let go, refused it, and learned from it.
+    if (ours == nullptr && theirs == nullptr && why != nullptr && why->unseen)
+        differs = &fragments.front();
+    if (progress.settled || differs == nullptr) return;
     Finding finding{.script = script, .why = why, .kind = {}, .what = {}};
     if (why == nullptr) {
         finding.kind = "of a datagram the kernel says " + describe_verdict(differs->kernel) +
