@@ -66,7 +66,7 @@ DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffe
       idle_{std::move(idle)},
       topology_{make_topology(config, queue_plans(ports_))},
       indirection_{topology_.worker_count},
-      runtime_{make_runtime(config, 1)},
+      runtime_{first_runtime(config)},
       quiescence_{topology_.worker_count},
       mesh_{topology_.worker_count},
       time_{tsc_hertz, TscSample::take().ticks} {}

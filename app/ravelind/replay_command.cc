@@ -182,7 +182,7 @@ ExitCode run_replay(const Options& options, const Config& config) {
     // One worker, whatever the file says: a replay is a pure function of its captures. The secret
     // is fixed too, so that the ids of connections are the same in every run.
     const std::vector<QueuePlan> queues(config.ports.size());
-    Replay replay{make_topology(config, queues), make_runtime(config, 1), config.connections,
+    Replay replay{make_topology(config, queues), first_runtime(config), config.connections,
                   HashSecret{}, ShardCapacity{config.fragments, config.tombstones, config.tunnels}};
     ReplayTunnels tunnels{replay, config,
                           [&](std::string_view line) { outputs.write_tunnel(line); }};

@@ -28,6 +28,7 @@ struct RuleDraft {
     std::string from{};
     std::string action{};
     std::string late{};
+    Timeouts timeouts{};  ///< conntrack.timeouts, and what it sets itself
     const Node* node = nullptr;
     bool good = true;  ///< nothing in it was refused, so that it can be compared with others
 };

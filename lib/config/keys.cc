@@ -239,8 +239,9 @@ std::vector<Key> management_keys() {
 
 std::vector<Key> gather() {
     std::vector<Key> all;
-    for (std::vector<Key> part : {appliance_keys(), port_keys(), conntrack_keys(), tunnel_keys(),
-                                  service_keys(), rule_keys(), management_keys()}) {
+    for (std::vector<Key> part :
+         {appliance_keys(), port_keys(), conntrack_keys(), tunnel_keys(), service_keys(),
+          rule_keys(), rule_timeout_keys(), management_keys()}) {
         for (Key& key : part)
             all.push_back(std::move(key));
     }

@@ -60,13 +60,15 @@ struct Key {
     int64_t minimum = 0;  ///< numbers; durations in milliseconds
     int64_t maximum = 0;
     std::vector<std::string_view> words{};  ///< for Format::Word
+    bool inherits = false;  ///< left out, it is what another key says, whose row tells the rest
 };
 
 /// All keys. Every section stands before its keys, and keys are read in this order wherever they
 /// stand in the file: that is how `profile` sets the values which other keys then override.
 [[nodiscard]] const std::vector<Key>& all_keys();
-/// The part of them under `conntrack`.
+/// The part of them under `conntrack`, and that under `rules[].timeouts`.
 [[nodiscard]] std::vector<Key> conntrack_keys();
+[[nodiscard]] std::vector<Key> rule_timeout_keys();
 
 /// "loose" of "conntrack.tcp.loose".
 [[nodiscard]] std::string_view last_name(const Key& key) noexcept;

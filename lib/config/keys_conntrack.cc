@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/keys.h"
 
+#include <array>
+
 namespace ravelin::config {
 namespace {
 
@@ -31,60 +33,73 @@ Key flag(std::string_view path, Access<bool> field, std::string_view doc) {
     return {path, Format::Boolean, field, doc};
 }
 
+/// One timeout: of all connections, and of those that a rule allows.
+struct TimeoutKey {
+    std::string_view path;
+    std::string_view path_in_rule;
+    Access<Duration> field;
+    Access<Duration> field_in_rule;
+    std::string_view doc;
+};
+
+template <Duration Timeouts::*kTimeout>
+Duration& of_all(Draft& draft) {
+    return draft.config.tracking.timeouts.*kTimeout;
+}
+template <Duration Timeouts::*kTimeout>
+Duration& of_rule(Draft& draft) {
+    return draft.rules.back().timeouts.*kTimeout;
+}
+
+#define TIMEOUT(name, doc)                                                               \
+    TimeoutKey {                                                                         \
+        "conntrack.timeouts." #name, "rules[].timeouts." #name, of_all<&Timeouts::name>, \
+            of_rule<&Timeouts::name>, doc                                                \
+    }
+
+const std::array<TimeoutKey, 26>& timeouts() {
+    static const std::array<TimeoutKey, 26> kTimeouts{{
+        TIMEOUT(udp_unreplied, "UDP that has had no answer."),
+        TIMEOUT(udp_replied,
+                "UDP that has been answered. Keep it over three times the VPN's keepalive."),
+        TIMEOUT(icmp, "ICMP query."),
+        TIMEOUT(icmpv6, "ICMPv6 query."),
+        TIMEOUT(generic, "All other protocols: ESP, AH, IGMP and so on."),
+        TIMEOUT(gre_unreplied, "GRE that has had no answer."),
+        TIMEOUT(gre_replied, "GRE that has been answered."),
+        TIMEOUT(tcp_syn_sent, "TCP after the SYN."),
+        TIMEOUT(tcp_syn_recv, "TCP after the SYN-ACK."),
+        TIMEOUT(tcp_established, "TCP between handshake and FIN."),
+        TIMEOUT(tcp_fin_wait, "TCP after the first FIN."),
+        TIMEOUT(tcp_close_wait, "TCP after the first FIN was acknowledged."),
+        TIMEOUT(tcp_last_ack, "TCP after the second FIN."),
+        TIMEOUT(tcp_time_wait, "TCP after both FINs were acknowledged."),
+        TIMEOUT(tcp_close, "TCP after an RST."),
+        TIMEOUT(tcp_syn_sent2, "TCP after a SYN from either side."),
+        TIMEOUT(tcp_retransmission,
+                "At most this long once a segment was sent tcp.max_retransmissions times."),
+        TIMEOUT(tcp_unacknowledged,
+                "At most this long while data waits for its acknowledgement, or a window is zero."),
+        TIMEOUT(sctp_closed, "SCTP after the INIT or an ABORT."),
+        TIMEOUT(sctp_cookie_wait, "SCTP after the INIT ACK."),
+        TIMEOUT(sctp_cookie_echoed, "SCTP after the COOKIE ECHO."),
+        TIMEOUT(sctp_established, "SCTP between handshake and shutdown."),
+        TIMEOUT(sctp_shutdown_sent, "SCTP after a SHUTDOWN of the opener."),
+        TIMEOUT(sctp_shutdown_recd, "SCTP after a SHUTDOWN of the other side."),
+        TIMEOUT(sctp_shutdown_ack_sent, "SCTP after the SHUTDOWN ACK."),
+        TIMEOUT(sctp_heartbeat_sent,
+                "SCTP after a HEARTBEAT on a path that was not seen to be opened."),
+    }};
+    return kTimeouts;
+}
+
+#undef TIMEOUT
+
 void add_timeouts(std::vector<Key>& keys) {
     const std::string_view head = "How long a connection lives without a packet.";
     keys.push_back({"conntrack.timeouts", Format::Section, {}, head});
-    const auto add = [&](std::string_view path, Access<Duration> field, std::string_view doc) {
-        keys.push_back(timeout(path, field, doc));
-    };
-    add("conntrack.timeouts.udp_unreplied", TRACKING(timeouts.udp_unreplied),
-        "UDP that has had no answer.");
-    add("conntrack.timeouts.udp_replied", TRACKING(timeouts.udp_replied),
-        "UDP that has been answered. Keep it over three times the VPN's keepalive.");
-    add("conntrack.timeouts.icmp", TRACKING(timeouts.icmp), "ICMP query.");
-    add("conntrack.timeouts.icmpv6", TRACKING(timeouts.icmpv6), "ICMPv6 query.");
-    add("conntrack.timeouts.generic", TRACKING(timeouts.generic),
-        "All other protocols: ESP, AH, IGMP and so on.");
-    add("conntrack.timeouts.gre_unreplied", TRACKING(timeouts.gre_unreplied),
-        "GRE that has had no answer.");
-    add("conntrack.timeouts.gre_replied", TRACKING(timeouts.gre_replied),
-        "GRE that has been answered.");
-    add("conntrack.timeouts.tcp_syn_sent", TRACKING(timeouts.tcp_syn_sent), "TCP after the SYN.");
-    add("conntrack.timeouts.tcp_syn_recv", TRACKING(timeouts.tcp_syn_recv),
-        "TCP after the SYN-ACK.");
-    add("conntrack.timeouts.tcp_established", TRACKING(timeouts.tcp_established),
-        "TCP between handshake and FIN.");
-    add("conntrack.timeouts.tcp_fin_wait", TRACKING(timeouts.tcp_fin_wait),
-        "TCP after the first FIN.");
-    add("conntrack.timeouts.tcp_close_wait", TRACKING(timeouts.tcp_close_wait),
-        "TCP after the first FIN was acknowledged.");
-    add("conntrack.timeouts.tcp_last_ack", TRACKING(timeouts.tcp_last_ack),
-        "TCP after the second FIN.");
-    add("conntrack.timeouts.tcp_time_wait", TRACKING(timeouts.tcp_time_wait),
-        "TCP after both FINs were acknowledged.");
-    add("conntrack.timeouts.tcp_close", TRACKING(timeouts.tcp_close), "TCP after an RST.");
-    add("conntrack.timeouts.tcp_syn_sent2", TRACKING(timeouts.tcp_syn_sent2),
-        "TCP after a SYN from either side.");
-    add("conntrack.timeouts.tcp_retransmission", TRACKING(timeouts.tcp_retransmission),
-        "At most this long once a segment was sent tcp.max_retransmissions times.");
-    add("conntrack.timeouts.tcp_unacknowledged", TRACKING(timeouts.tcp_unacknowledged),
-        "At most this long while data waits for its acknowledgement, or a window is zero.");
-    add("conntrack.timeouts.sctp_closed", TRACKING(timeouts.sctp_closed),
-        "SCTP after the INIT or an ABORT.");
-    add("conntrack.timeouts.sctp_cookie_wait", TRACKING(timeouts.sctp_cookie_wait),
-        "SCTP after the INIT ACK.");
-    add("conntrack.timeouts.sctp_cookie_echoed", TRACKING(timeouts.sctp_cookie_echoed),
-        "SCTP after the COOKIE ECHO.");
-    add("conntrack.timeouts.sctp_established", TRACKING(timeouts.sctp_established),
-        "SCTP between handshake and shutdown.");
-    add("conntrack.timeouts.sctp_shutdown_sent", TRACKING(timeouts.sctp_shutdown_sent),
-        "SCTP after a SHUTDOWN of the opener.");
-    add("conntrack.timeouts.sctp_shutdown_recd", TRACKING(timeouts.sctp_shutdown_recd),
-        "SCTP after a SHUTDOWN of the other side.");
-    add("conntrack.timeouts.sctp_shutdown_ack_sent", TRACKING(timeouts.sctp_shutdown_ack_sent),
-        "SCTP after the SHUTDOWN ACK.");
-    add("conntrack.timeouts.sctp_heartbeat_sent", TRACKING(timeouts.sctp_heartbeat_sent),
-        "SCTP after a HEARTBEAT on a path that was not seen to be opened.");
+    for (const TimeoutKey& one : timeouts())
+        keys.push_back(timeout(one.path, one.field, one.doc));
 }
 
 void add_queries_and_errors(std::vector<Key>& keys) {
@@ -255,6 +270,21 @@ StalePolicy read_stale_policy(std::string_view word) noexcept {
     if (word == "reject") return StalePolicy::Reject;
     if (word == "resurrect") return StalePolicy::Resurrect;
     return word == "as-new" ? StalePolicy::AsNew : StalePolicy::Drop;
+}
+
+std::vector<Key> rule_timeout_keys() {
+    std::vector<Key> keys{
+        {"rules[].timeouts",
+         Format::Section,
+         {},
+         "Timeouts of the connections that this rule has allowed, with the keys "
+         "of conntrack.timeouts. What it leaves out is as there. A reload reaches "
+         "the connections that are there already."}};
+    for (const TimeoutKey& one : timeouts()) {
+        keys.push_back(timeout(one.path_in_rule, one.field_in_rule, one.doc));
+        keys.back().inherits = true;
+    }
+    return keys;
 }
 
 std::vector<Key> conntrack_keys() {

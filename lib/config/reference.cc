@@ -161,7 +161,7 @@ struct ToJson {
 };
 
 Json default_of(const Key& key) {
-    if (key.required || key.format == Format::Reference) return nullptr;
+    if (key.required || key.inherits || key.format == Format::Reference) return nullptr;
     Draft draft = example("strict");
     return std::visit(ToJson{key, draft}, key.field);
 }

@@ -135,7 +135,8 @@ std::string section_text(const Key& section) {
     std::string text = "\n## " + std::string{section.path} + "\n\n" + std::string{section.doc} +
                        "\n\n" + table_head(profiles);
     for (const Key& key : all_keys()) {
-        if (key.path.substr(0, head.size()) == head) text += row(key, head, profiles);
+        if (key.path.substr(0, head.size()) == head && !key.inherits)
+            text += row(key, head, profiles);
     }
     return text;
 }

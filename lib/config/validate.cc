@@ -3,6 +3,7 @@
 
 #include "config/network_values.h"
 #include "config/text.h"
+#include "config/values.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,14 @@ namespace {
 /// A rule can't be written in fewer characters than `{name: a, action: drop}` and its separator,
 /// so that the size limit of files keeps rule numbers below Policy::kDefaultRule.
 static_assert(kMaxConfigBytes / 24 < Policy::kDefaultRule);
+
+/// "udp_replied" is of UDP; nothing for what is of all other protocols.
+std::optional<uint8_t> protocol_of_timeout(std::string_view key) {
+    const std::string_view word = key.substr(0, key.find('_'));
+    for (const NamedNumber& entry : protocol_names())
+        if (entry.name == word) return static_cast<uint8_t>(entry.number);
+    return {};
+}
 
 class Validator {
   public:
@@ -162,11 +171,40 @@ class Validator {
             if (from && *from < kMaxPorts) value.from_port = static_cast<uint8_t>(*from);
             check_ports(rule);
             check_families(rule);
+            check_timeouts(rule);
             rule.good = rule.good && findings_.errors() == errors_before;
         }
         find_unreachable(draft_.rules, findings_);
+        if (rules_with_timeouts_ > TrackingSets::kMost) {
+            findings_.error(draft_.rules.front().node->place,
+                            "at most " + std::to_string(TrackingSets::kMost) +
+                                " rules may have timeouts of their own, got " +
+                                std::to_string(rules_with_timeouts_));
+        }
         for (const RuleDraft& rule : draft_.rules)
             draft_.config.policy.rules.push_back(rule.value);
+    }
+
+    /// Only the connections that a rule allows have timeouts, and only those of its protocol.
+    void check_timeouts(RuleDraft& rule) {
+        const Node* const node = rule.node->find("timeouts");
+        if (node == nullptr) return;
+        const auto refuse = [&](const Place& place, std::string_view key, std::string_view why) {
+            findings_.error(place, std::string{key} + " of rule " + in_quotes(rule.value.name) +
+                                       ": " + std::string{why});
+        };
+        if (!rule.value.allow) {
+            refuse(node->place, "timeouts", "the rule allows no connection that could have one");
+            return;
+        }
+        for (const Node& key : node->keys) {
+            const auto protocol = protocol_of_timeout(key.text);
+            if (!rule.value.protocol || !protocol || *protocol == *rule.value.protocol) continue;
+            refuse(key.place, "timeouts." + key.text, "the rule is about another protocol");
+        }
+        if (rule.timeouts == draft_.config.tracking.timeouts) return;
+        rule.value.timeouts = rule.timeouts;
+        ++rules_with_timeouts_;
     }
 
     void services() {
@@ -293,6 +331,7 @@ class Validator {
     Draft& draft_;
     const std::string& path_;
     Findings& findings_;
+    size_t rules_with_timeouts_ = 0;
     std::unordered_map<std::string, size_t> index_;
     std::vector<std::optional<std::string>> wire_of_;
 };

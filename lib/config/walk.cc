@@ -151,6 +151,7 @@ class Walker {
                 draft_.services.emplace_back().node = &item;
             } else {
                 draft_.rules.emplace_back().node = &item;
+                draft_.rules.back().timeouts = draft_.config.tracking.timeouts;
             }
             const size_t errors_before = findings_.errors();
             const Node* name = item.find("name");

@@ -63,7 +63,9 @@ struct alignas(64) Connection {
     FlowKey key{};
     uint32_t hash = 0;  ///< so that deleting needs no hashing
     Tick deadline{};    ///< when it ends unless renewed
-    uint8_t state = 0;  ///< of the protocol's tracker; UDP has none: PlainData::lengths
+    /// Of the protocol's tracker. UDP has none: of watched UDP it is PlainData::lengths, of other
+    /// UDP a copy of timeout_set.
+    uint8_t state = 0;
     uint8_t flags = 0;  ///< connection_flag
     RuleOrData rule_or_data{};
     std::array<uint64_t, 2> packets{};  ///< by Direction
@@ -71,9 +73,10 @@ struct alignas(64) Connection {
     // second line
     Tick created{};
     Tick armed{};  ///< where the wheel has it unless kPutOff: no later than the deadline
-    uint16_t policy_generation = 0;           ///< of the policy that allowed it
-    ClosedBy closed_by = ClosedBy::Unknown;   ///< who began to close it, or has ended it
-    StalePolicy late = StalePolicy::General;  ///< for packets that come after its end
+    uint16_t policy_generation = 0;               ///< of the policy that allowed it
+    ClosedBy closed_by : 4 = ClosedBy::Unknown;   ///< who began to close it, or has ended it
+    StalePolicy late : 4 = StalePolicy::General;  ///< for packets that come after its end
+    uint8_t timeout_set = 0;                      ///< TrackingSets::of()
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }

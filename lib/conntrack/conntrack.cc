@@ -127,37 +127,46 @@ void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexce
     }
 }
 
+TrackStep Conntrack::step_udp(Connection& connection, const Headers& headers, const uint8_t* l4,
+                              Direction direction, const TrackingSets& options,
+                              Instant now) noexcept {
+    const auto update = [&](uint8_t set) {
+        return UdpTracker::update(connection.protocol.udp, direction,
+                                  connection.has(flag::kSeenReply), connection.has(flag::kAssured),
+                                  connection.packets[0] + connection.packets[1] + 1,
+                                  options.of(set), Tick::at(now));
+    };
+    if (!connection.has(flag::kWatched)) [[likely]]
+        return update(connection.state);
+    // What passes by has the general timeouts (let_pass()): its second line stays untouched.
+    const bool passes = connection.is_plain_data(direction, l4, headers.l4_length);
+    TrackStep result = update(passes ? uint8_t{0} : connection.timeout_set);
+    result.passes = passes;
+    if (!passes)
+        result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
+    return result;
+}
+
 TrackStep Conntrack::step(Connection& connection, const Headers& headers, const uint8_t* l4,
-                          Direction direction, const TrackingOptions& options,
-                          Instant now) noexcept {
-    const bool seen_reply = connection.has(flag::kSeenReply);
-    const bool assured = connection.has(flag::kAssured);
-    if (headers.protocol == ip_protocol::kUdp) {
-        TrackStep result = UdpTracker::update(
-            connection.protocol.udp, direction, seen_reply, assured,
-            connection.packets[0] + connection.packets[1] + 1, options, Tick::at(now));
-        if (connection.has(flag::kWatched)) [[unlikely]] {
-            result.passes = connection.is_plain_data(direction, l4, headers.l4_length);
-            if (!result.passes)
-                result.timeout = std::max(result.timeout, connection.protocol.udp.lifetime * kTick);
-        }
-        return result;
-    }
+                          Direction direction, const TrackingSets& options, Instant now) noexcept {
+    if (headers.protocol == ip_protocol::kUdp)
+        return step_udp(connection, headers, l4, direction, options, now);
+    const TrackingOptions& own = options.of(connection.timeout_set);
     if (headers.protocol != ip_protocol::kTcp) [[unlikely]]
-        return step_other(connection, headers, l4, direction, options);
+        return step_other(connection, headers, l4, direction, own);
     auto phase = static_cast<TcpPhase>(connection.state);
     const TrackStep result =
         TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4), direction,
-                           seen_reply, assured, options);
+                           connection.has(flag::kSeenReply), connection.has(flag::kAssured), own);
     move(connection, static_cast<uint8_t>(phase), direction);
     return result;
 }
 
 Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                         uint32_t candidate, const TrackingOptions& options, Instant now) noexcept {
+                         uint32_t candidate, const TrackingSets& options, Instant now) noexcept {
     const uint32_t index = find(id, candidate, now);
     if (index == kNone) [[unlikely]]
-        return missing(headers, l4, options, now);
+        return missing(headers, l4, options.general(), now);
     Connection& connection = connections_[index];
     Tracked tracked;
     tracked.direction = direction_of(connection, id);
@@ -171,7 +180,7 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
     if (result.outcome == Outcome::Reopen) [[unlikely]] {
         connection.closed_by = closer(tracked.direction);
         end(index, EndReason::Replaced, now);
-        return missing(headers, l4, options, now);
+        return missing(headers, l4, options.general(), now);
     }
     tracked.index = index;
     if (result.outcome == Outcome::Invalid) [[unlikely]] {

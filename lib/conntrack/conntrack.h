@@ -31,6 +31,7 @@ struct Opening {
     uint16_t rule = 0;
     uint16_t policy_generation = 0;
     StalePolicy late = StalePolicy::General;  ///< kept for its tombstone
+    uint8_t timeout_set = 0;                  ///< TrackingSets::of()
 };
 
 /// What became of an opening.
@@ -61,11 +62,9 @@ struct Late {
     uint64_t tunnel_id = 0;  ///< for the report; whoever knows handles sets it
 };
 
-/// Connection tracking of one shard: the table, the connections, their timers.
-///
-/// Pure: bytes, values and `now` in, a judgement out; nothing is allocated after construction.
-/// A full table is a normal outcome (open() says so). What has ended by its deadline is gone for
-/// every look-up at once, however far the wheel is behind.
+/// Connection tracking of one shard: the table, the connections, their timers. Pure: bytes, values
+/// and `now` in, a judgement out. What has ended by its deadline is gone for every look-up at once,
+/// however far the wheel is behind.
 class Conntrack {
   public:
     static constexpr uint32_t kNone = FlowTable::kNone;
@@ -109,7 +108,7 @@ class Conntrack {
     /// Last step, for a packet that is no ICMP error. `candidate` is what the steps before
     /// returned; `l4` points at the L4 header. Renews, moves or ends the connection.
     Tracked track(const Headers& headers, const FlowId& id, const uint8_t* l4, uint32_t candidate,
-                  const TrackingOptions& options, Instant now) noexcept;
+                  const TrackingSets& options, Instant now) noexcept;
 
     /// Last step for an ICMP error; `id` is that of the quoted packet. May end a connection that
     /// nobody has answered; changes nothing else (RFC 5508 REQ-6, netfilter
@@ -119,7 +118,7 @@ class Conntrack {
 
     /// Makes the connection of a New packet that the policy allowed, and counts that packet.
     Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
-                const TrackingOptions& options, Instant now) noexcept;
+                const TrackingSets& options, Instant now) noexcept;
 
     /// The connection that was opened for a late packet, as one of the original direction, goes on
     /// as what `late` remembers, which is forgotten.
@@ -206,7 +205,9 @@ class Conntrack {
     /// Into another state of its protocol, with the gauges.
     void move(Connection& connection, uint8_t state, Direction by) noexcept;
     TrackStep step(Connection& connection, const Headers& headers, const uint8_t* l4,
-                   Direction direction, const TrackingOptions& options, Instant now) noexcept;
+                   Direction direction, const TrackingSets& options, Instant now) noexcept;
+    TrackStep step_udp(Connection& connection, const Headers& headers, const uint8_t* l4,
+                       Direction direction, const TrackingSets& options, Instant now) noexcept;
     TrackStep step_other(Connection& connection, const Headers& headers, const uint8_t* l4,
                          Direction direction, const TrackingOptions& options) noexcept;
     /// What a packet is that has no connection.

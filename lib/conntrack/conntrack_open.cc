@@ -86,8 +86,7 @@ bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const Tracki
 }
 
 Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* l4,
-                       const Opening& opening, const TrackingOptions& options,
-                       Instant now) noexcept {
+                       const Opening& opening, const TrackingSets& options, Instant now) noexcept {
     const uint32_t index = free_;
     if (index == kNone) {
         counters_.insert_failed_full.add();
@@ -104,7 +103,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
 
     connection = Connection{};
     DropReason reason = DropReason::None;
-    const bool ok = may_open(headers, l4, options, now, connection, reason);
+    const bool ok = may_open(headers, l4, options.general(), now, connection, reason);
     DCHECK(ok);
     static_cast<void>(ok);
     connection.key = id.key;
@@ -115,10 +114,13 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     connection.rule_or_data.rule = opening.rule;
     connection.policy_generation = opening.policy_generation;
     connection.late = opening.late;
+    connection.timeout_set = opening.timeout_set;
+    if (headers.protocol == ip_protocol::kUdp) connection.state = opening.timeout_set;
     connection.packets[0] = 1;
     connection.bytes[0] = headers.ip_length;
     connection.created = Tick::at(now);
-    connection.deadline = Tick::not_before(now + opening_timeout(connection, options));
+    connection.deadline =
+        Tick::not_before(now + opening_timeout(connection, options.of(opening.timeout_set)));
     connection.armed = connection.deadline;
     if (id.key.family == Family::Ipv6) ipv6_[index] = id.ipv6;
     wheel_.arm(index, connection.deadline);

@@ -26,7 +26,7 @@ void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
     udp.lifetime = 0;
     udp.seen = {static_cast<uint32_t>(connection.packets[0]),
                 static_cast<uint32_t>(connection.packets[1])};
-    connection.state = 0;
+    connection.state = handle != 0 ? uint8_t{0} : connection.timeout_set;
     if (handle != 0) {
         connection.flags |= flag::kWatched;
         udp.rule = rule;
@@ -40,8 +40,9 @@ void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
 void Conntrack::let_pass(uint32_t index, Direction direction, uint8_t first_byte,
                          uint16_t small) noexcept {
     let_none_pass(index, direction);
-    if (small > PlainData::kLongest) return;
     Connection& connection = connections_[index];
+    // Whoever passes by isn't asked for timeouts of its own.
+    if (small > PlainData::kLongest || connection.timeout_set != 0) return;
     // Both directions share the length: the longer one holds.
     const uint8_t other = connection.state & pass_bit(opposite(direction));
     const auto before = static_cast<uint8_t>(other == 0 ? 0 : connection.state ^ other);

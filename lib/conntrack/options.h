@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace ravelin {
 
@@ -148,6 +149,29 @@ struct TrackingOptions {
 
     static TrackingOptions strict();
     static TrackingOptions linux_profile();
+};
+
+/// The options that tracking goes by: the general ones, and the same with other timeouts for the
+/// connections of rules that have timeouts of their own (netfilter's timeout policies). What it
+/// refers to outlives it.
+class TrackingSets {
+  public:
+    /// A connection names its set in a byte.
+    static constexpr size_t kMost = UINT8_MAX;
+
+    TrackingSets(const TrackingOptions& general,
+                 std::span<const TrackingOptions> others = {}) noexcept
+        : general_{&general}, others_{others.data()} {}
+
+    [[nodiscard]] const TrackingOptions& general() const noexcept { return *general_; }
+    /// 0: the general ones; otherwise the others from 1 on.
+    [[nodiscard]] const TrackingOptions& of(uint8_t set) const noexcept {
+        return set == 0 ? *general_ : others_[set - 1];
+    }
+
+  private:
+    const TrackingOptions* general_;
+    const TrackingOptions* others_;
 };
 
 }  // namespace ravelin

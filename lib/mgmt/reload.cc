@@ -48,15 +48,22 @@ void needs_restart(LoadResult& loaded, std::string_view key, std::string_view wh
 
 }  // namespace
 
-std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t generation) {
+std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t generation,
+                                            TimeoutSets& sets) {
     auto runtime = std::make_unique<Runtime>();
     runtime->generation = generation;
     runtime->tracking = config.tracking;
     runtime->tunnels = config.observation;
     runtime->services = config.services;
     runtime->policy = config.policy;
+    runtime->tracking_of_rules = sets.assign(runtime->policy.rules, config.tracking);
     runtime->pass_ethertypes = config.pass_ethertypes;
     return runtime;
+}
+
+std::unique_ptr<const Runtime> first_runtime(const Config& config) {
+    TimeoutSets sets;
+    return make_runtime(config, 1, sets);
 }
 
 void find_restarts(const Config& active, LoadResult& loaded) {
@@ -84,7 +91,10 @@ Reloader::Reloader(const Appliance& appliance, ConfigState& state, Applied appli
     : appliance_{appliance},
       state_{state},
       applied_{std::move(applied)},
-      active_{appliance.config} {}
+      active_{appliance.config} {
+    // As whoever made the first one did.
+    static_cast<void>(make_runtime(active_, generation_, timeout_sets_));
+}
 
 ReloadOutcome Reloader::reload() {
     const std::lock_guard lock{mutex_};
@@ -120,7 +130,7 @@ ReloadOutcome Reloader::reject(const LoadResult& loaded) {
 ReloadOutcome Reloader::apply(LoadResult loaded) {
     const Instant start = appliance_.now();
     const auto generation = static_cast<uint16_t>(generation_ == UINT16_MAX ? 1 : generation_ + 1);
-    auto next = make_runtime(*loaded.config, generation);
+    auto next = make_runtime(*loaded.config, generation, timeout_sets_);
     const Instant built = appliance_.now();
     state_.observe(ReloadPhase::Compile, built - start);
 

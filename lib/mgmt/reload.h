@@ -4,6 +4,7 @@
 #include "config/load.h"
 #include "mgmt/appliance.h"
 #include "mgmt/config_state.h"
+#include "mgmt/timeout_sets.h"
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +16,11 @@
 namespace ravelin {
 
 /// The part of a configuration that workers read and a reload may replace.
-std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t generation);
+std::unique_ptr<const Runtime> make_runtime(const Config& config, uint16_t generation,
+                                            TimeoutSets& sets);
+
+/// That of a start.
+std::unique_ptr<const Runtime> first_runtime(const Config& config);
 
 /// Appends an error to `loaded` for everything in its configuration that differs from `active` and
 /// can't change while the appliance runs (ports, wires, cores, EAL, table size, control, http).
@@ -66,6 +71,7 @@ class Reloader {
     Applied applied_;
     mutable std::mutex mutex_;
     Config active_;
+    TimeoutSets timeout_sets_;
     uint16_t generation_ = 1;
     std::vector<Retired> retired_;
 };

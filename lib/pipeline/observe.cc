@@ -230,7 +230,7 @@ bool resume_tunnel(const Packet& packet, const Late& late, const Opening& openin
     if (late.direction == Direction::Reply) id.swapped = !id.swapped;
     const Opened opened =
         shard.conntrack.open(packet.headers, id, packet.frame.data + packet.headers.l4_offset,
-                             opening, runtime.tracking, now);
+                             opening, runtime.tracking_sets(), now);
     if (opened.reason != DropReason::None) return false;
     shard.conntrack.resume(opened.index, late);
     shard.conntrack.watch(opened.index, handle);

@@ -68,13 +68,13 @@ void parse_ip(Packet& packet, const FlowExtractor& extractor, uint8_t wire,
 }
 
 /// Tracks one packet; true when there is no connection for it.
-bool track_one(Packet& packet, Conntrack& conntrack, const TrackingOptions& options,
+bool track_one(Packet& packet, Conntrack& conntrack, const TrackingSets& options,
                Instant now) noexcept {
-    const Tracked tracked =
-        packet.is_icmp_error
-            ? conntrack.relate(packet.id, packet.quoted_sequence, packet.candidate, options, now)
-            : conntrack.track(packet.headers, packet.id, l4_of(packet), packet.candidate, options,
-                              now);
+    const Tracked tracked = packet.is_icmp_error
+                                ? conntrack.relate(packet.id, packet.quoted_sequence,
+                                                   packet.candidate, options.general(), now)
+                                : conntrack.track(packet.headers, packet.id, l4_of(packet),
+                                                  packet.candidate, options, now);
     packet.ct_class = tracked.ct_class;
     packet.direction = tracked.direction;
     packet.flow = tracked.flow;
@@ -109,9 +109,10 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     const Opening opening{.from_inside = shard.topology.ports[packet.frame.port].inside,
                           .rule = judgement.rule,
                           .policy_generation = runtime.generation,
-                          .late = judgement.late};
-    const Opened opened =
-        shard.conntrack.open(headers, packet.id, l4_of(packet), opening, runtime.tracking, now);
+                          .late = judgement.late,
+                          .timeout_set = judgement.timeout_set};
+    const Opened opened = shard.conntrack.open(headers, packet.id, l4_of(packet), opening,
+                                               runtime.tracking_sets(), now);
     if (opened.reason != DropReason::None) return packet.drop(opened.reason);
     packet.flow = opened.flow;
     packet.action = Action::Forward;
@@ -171,7 +172,7 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
 /// burst may have opened its connection.
 void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     packet.candidate = Conntrack::kNone;
-    packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+    packet.missed = track_one(packet, shard.conntrack, runtime.tracking_sets(), now);
     if (!packet.missed) {
         decide_by_class(packet);
         // Of a tunnel's data all that came in pieces is counted.
@@ -237,9 +238,10 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
 [[gnu::flatten]] void track(Burst& burst, Shard& shard, const Runtime& runtime,
                             Instant now) noexcept {
     const bool remembers = looks_for_late(runtime);
+    const TrackingSets sets = runtime.tracking_sets();
     for (Packet& packet : burst) {
         if (packet.action != Action::Pending) continue;
-        packet.missed = track_one(packet, shard.conntrack, runtime.tracking, now);
+        packet.missed = track_one(packet, shard.conntrack, sets, now);
         (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
         if (!packet.missed)
             decide_by_class(packet);

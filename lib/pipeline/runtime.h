@@ -17,11 +17,17 @@ namespace ravelin {
 struct Runtime {
     uint16_t generation = 1;
     TrackingOptions tracking{};
+    /// The same with the timeouts of rules that have their own: Rule::timeout_set, from 1 on. Sets
+    /// that connections may still name stay when their rule goes.
+    std::vector<TrackingOptions> tracking_of_rules{};
     TunnelOptions tunnels{};
     std::vector<VpnService> services{};  ///< VpnService::kMost at most
     Policy policy{};
     std::vector<uint16_t> pass_ethertypes{};
 
+    [[nodiscard]] TrackingSets tracking_sets() const noexcept {
+        return {tracking, tracking_of_rules};
+    }
     [[nodiscard]] bool passes(uint16_t ether_type) const noexcept {
         return std::find(pass_ethertypes.begin(), pass_ethertypes.end(), ether_type) !=
                pass_ethertypes.end();

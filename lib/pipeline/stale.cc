@@ -60,7 +60,8 @@ bool resurrect(Packet& packet, Late& late, Shard& shard, const Runtime& runtime,
         .from_inside = shard.topology.ports[reply ? packet.out_port : packet.frame.port].inside,
         .rule = judgement.rule,
         .policy_generation = runtime.generation,
-        .late = judgement.late};
+        .late = judgement.late,
+        .timeout_set = judgement.timeout_set};
     if (!resume_tunnel(packet, late, opening, shard, runtime, now)) return false;
     shard.counters.resurrected.add();
     packet.ct_class = CtClass::Established;

@@ -47,11 +47,11 @@ void Policy::compile() {
 Judgement Policy::judgement(size_t rule, const Query& query) const noexcept {
     if (rule < rules.size()) {
         const bool allow = rules[rule].allow;
-        return {allow, static_cast<uint16_t>(rule), rules[rule].late,
+        return {allow, static_cast<uint16_t>(rule), rules[rule].late, rules[rule].timeout_set,
                 allow ? DropReason::None : DropReason::PolicyRule};
     }
     const bool allow = query.from_port < kMaxPorts && default_allow[query.from_port];
-    return {allow, kDefaultRule, StalePolicy::General,
+    return {allow, kDefaultRule, StalePolicy::General, 0,
             allow ? DropReason::None : DropReason::PolicyDefault};
 }
 

@@ -18,6 +18,7 @@ struct Judgement {
     bool allow = false;
     uint16_t rule = 0;  ///< index into rules, or Policy::kDefaultRule
     StalePolicy late = StalePolicy::General;
+    uint8_t timeout_set = 0;               ///< TrackingSets::of(), when allowed
     DropReason reason = DropReason::None;  ///< PolicyRule or PolicyDefault when not allowed
 };
 

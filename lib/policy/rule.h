@@ -25,6 +25,8 @@ struct Rule {
     std::vector<PortRange> destination_ports{};  ///< kProtocolsWithPorts only
     bool allow = false;
     StalePolicy late = StalePolicy::General;  ///< for the connections that it allowed
+    std::optional<Timeouts> timeouts{};       ///< likewise, if they aren't the general ones
+    uint8_t timeout_set = 0;                  ///< where these are found: TrackingSets::of()
 
     /// A rule that speaks of ports never takes a packet that has none.
     [[nodiscard]] bool has_ports() const noexcept {

@@ -17,6 +17,28 @@ def _generation(ravelin):
     return ravelin.metrics().sum("ravelin_config_generation")
 
 
+def timeouts_of_a_rule(wire):
+    """a rule's own timeouts hold for its connections alone, and a reload changes them for those
+    that are there"""
+    def config(seconds):
+        return OUTSIDE_RULES.replace("destination_ports: [4000-4999]",
+                                     f"destination_ports: [4000], timeouts: {{udp_unreplied: "
+                                     f"{seconds}s}}", 1) + (
+            "  - {name: others, from: outside, protocol: udp, destination_ports: [4001-4999], "
+            "action: allow}\n")
+    ravelin = wire.start_ravelin(rules=config(600))
+    own, other = (traffic.Echo(wire, SERVER4, port, CLIENT4) for port in (4000, 4001))
+    for seconds in (600, 60):
+        if seconds == 60:
+            ravelin.reload(wire_config(wire.folder, wire.workers, rules=config(60)))
+        own.request()
+        check.state(check.one_entry(ravelin, "udp", dport=4000), seconds, unreplied=True)
+        other.request()
+        check.state(check.one_entry(ravelin, "udp", dport=4001), 30, unreplied=True)
+    own.close()
+    other.close()
+
+
 def reload_under_load(wire):
     """rule and timeout changed while TCP and ping run: both take effect and nothing is lost"""
     ravelin = wire.start_ravelin()
@@ -101,4 +123,4 @@ def sighup_reloads(wire):
     echo.close()
 
 
-ALL = (reload_under_load, broken_file_is_refused, sighup_reloads)
+ALL = (timeouts_of_a_rule, reload_under_load, broken_file_is_refused, sighup_reloads)

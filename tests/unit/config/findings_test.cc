@@ -560,8 +560,39 @@ INSTANTIATE_TEST_SUITE_P(
               "tunnels.observe is false"}},
         Case{"late_of_a_rule_that_drops",
              with("rules: [{name: r, action: drop, late: reject}]\n"),
-             {"6:39 error: late of rule 'r': the rule allows no connection that could be late"}}),
+             {"6:39 error: late of rule 'r': the rule allows no connection that could be late"}},
+        Case{"timeouts_of_a_rule_that_drops",
+             with("rules: [{name: r, action: drop, timeouts: {icmp: 5s}}]\n"),
+             {"6:43 error: timeouts of rule 'r': the rule allows no connection that could have "
+              "one"}},
+        Case{"timeouts_of_another_protocol",
+             with("rules:\n"
+                  "  - name: r\n"
+                  "    protocol: udp\n"
+                  "    action: allow\n"
+                  "    timeouts: {udp_replied: 5s, tcp_close: 5s, icmpv6: 5s, generic: 5s}\n"),
+             {"10:33 error: timeouts.tcp_close of rule 'r': the rule is about another protocol",
+              "10:48 error: timeouts.icmpv6 of rule 'r': the rule is about another protocol"}},
+        Case{"timeouts_of_a_rule_that_are_none",
+             with("rules: [{name: r, action: allow, timeouts: {udp: 5s, icmp: 5}}]\n"),
+             {"6:45 error: unknown key 'udp' in rule 'r'",
+              "6:60 error: timeouts.icmp of rule 'r': expected a duration from 1s to 30d with its "
+              "unit, such as 30s, 5m or 12h, got '5'; the unit is missing"}}),
     name_of);
+
+TEST(Findings, more_rules_with_timeouts_than_connections_can_name_are_refused) {
+    const auto rules = [](int count) {
+        std::string text = "rules:\n";
+        for (int i = 0; i < count; ++i)
+            text += "  - {name: r" + std::to_string(i) +
+                    ", protocol: udp, destination_ports: " + std::to_string(i) +
+                    ", timeouts: {udp_replied: 5s}, action: allow}\n";
+        return shown(load_config_text(with(text), "f.yaml"));
+    };
+    EXPECT_THAT(rules(255), testing::IsEmpty());
+    EXPECT_THAT(rules(256), testing::ElementsAre("7:5 error: at most 255 rules may have timeouts "
+                                                 "of their own, got 256"));
+}
 
 TEST(Findings, more_than_sixty_four_services_are_refused) {
     std::string text = "services:\n";

@@ -277,6 +277,24 @@ TEST(Load, the_word_for_late_packets_overrides_that_of_the_profile) {
     EXPECT_EQ(policy("{tombstones: {policy: resurrect}}"), StalePolicy::Resurrect);
 }
 
+TEST(Load, a_rule_may_have_its_own_timeouts_and_takes_the_rest_from_all) {
+    EXPECT_FALSE(load_rule("protocol: udp").timeouts);
+    const LoadResult result = load_config_text(
+        with("rules:\n"
+             "  - {name: r, action: allow, timeouts: {udp_replied: 10m, tcp_close: 3s}}\n"
+             "  - {name: s, from: a, action: allow, timeouts: {udp_unreplied: 7s}}\n"
+             "conntrack: {profile: linux, timeouts: {udp_unreplied: 7s}}\n"),
+        "f.yaml");
+    ASSERT_TRUE(result.config.has_value()) << shown(result).front();
+    Timeouts expected = TrackingOptions::linux_profile().timeouts;
+    expected.udp_unreplied = 7s;
+    EXPECT_EQ(result.config->tracking.timeouts, expected);
+    EXPECT_FALSE(result.config->policy.rules.at(1).timeouts) << "they are the general ones";
+    expected.udp_replied = 10min;
+    expected.tcp_close = 3s;
+    EXPECT_EQ(result.config->policy.rules.at(0).timeouts, expected);
+}
+
 TEST(Load, a_rule_may_have_its_own_word_for_late_packets) {
     EXPECT_EQ(load_rule("protocol: udp").late, StalePolicy::General);
     EXPECT_EQ(load_rule("late: drop").late, StalePolicy::Drop);

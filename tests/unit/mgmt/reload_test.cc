@@ -37,7 +37,7 @@ class ReloadTest : public ::testing::Test {
         EXPECT_TRUE(loaded.config.has_value()) << render_findings(loaded, loaded.text, path_);
         if (loaded.config) fake_.appliance.config = *loaded.config;
         fake_.appliance.config.path = path_;
-        EXPECT_NE(fake_.runtime.publish(make_runtime(fake_.appliance.config, 1)), nullptr);
+        EXPECT_NE(fake_.runtime.publish(first_runtime(fake_.appliance.config)), nullptr);
         state_ = std::make_unique<ConfigState>(fake_.appliance);
         reloader_ = std::make_unique<Reloader>(fake_.appliance, *state_);
     }
@@ -60,6 +60,51 @@ class ReloadTest : public ::testing::Test {
     std::unique_ptr<ConfigState> state_;
     std::unique_ptr<Reloader> reloader_;
 };
+
+TEST_F(ReloadTest, timeouts_of_a_rule_stay_in_the_set_that_its_connections_name) {
+    const FakeWorker worker{fake_, 0, {}};
+    const std::string rules = R"(
+  - {name: first, protocol: udp, timeouts: {udp_replied: 5m}, action: allow}
+  - {name: second, protocol: tcp, timeouts: {tcp_established: 1h}, action: allow}
+)";
+    const auto with_rules = [&](const std::string& text) {
+        return changed("rules:\n", "rules:" + text);
+    };
+    ASSERT_EQ(reload(with_rules(rules)).result, ReloadResult::Applied);
+    const auto set_of = [&](const std::string& name) -> int {
+        for (const Rule& rule : fake_.runtime.get().policy.rules)
+            if (rule.name == name) return rule.timeout_set;
+        return -1;
+    };
+    const auto timeouts = [&](size_t set) {
+        return fake_.runtime.get().tracking_of_rules.at(set - 1).timeouts;
+    };
+    EXPECT_EQ(set_of("first"), 1);
+    EXPECT_EQ(set_of("second"), 2);
+    EXPECT_EQ(set_of("allow-vpn"), 0);
+    EXPECT_EQ(timeouts(1).udp_replied, 5min);
+    EXPECT_EQ(timeouts(1).udp_unreplied, 30s) << "left out, it is the general one";
+    EXPECT_EQ(timeouts(2).tcp_established, 1h);
+
+    // In another order, with another value, and with another general one.
+    ASSERT_EQ(reload(with_rules(R"(
+  - {name: second, protocol: tcp, timeouts: {tcp_established: 2h}, action: allow}
+  - {name: first, protocol: udp, timeouts: {udp_replied: 10m}, action: allow}
+)") + "conntrack: {timeouts: {udp_unreplied: 7s}}\n")
+                  .result,
+              ReloadResult::Applied);
+    EXPECT_EQ(set_of("first"), 1);
+    EXPECT_EQ(set_of("second"), 2);
+    EXPECT_EQ(timeouts(1).udp_replied, 10min);
+    EXPECT_EQ(timeouts(1).udp_unreplied, 7s);
+    EXPECT_EQ(timeouts(2).tcp_established, 2h);
+
+    // Without the rules their connections go on with the general timeouts.
+    ASSERT_EQ(reload(kConfig + std::string{"conntrack: {timeouts: {udp_replied: 9s}}\n"}).result,
+              ReloadResult::Applied);
+    EXPECT_EQ(timeouts(1).udp_replied, 9s);
+    EXPECT_EQ(timeouts(2).tcp_established, Timeouts{}.tcp_established);
+}
 
 TEST_F(ReloadTest, a_changed_rule_and_timeout_reach_the_workers) {
     const FakeWorker worker{fake_, 0, {}};
