@@ -101,6 +101,34 @@ std::string pauses_text(const json& workers, const Style& style) {
     return table.text(style, 2);
 }
 
+/// How far a clock is off, or "-" where nobody knows.
+std::string offset_text(const json& server, const char* offset, const char* error) {
+    if (server[offset].is_null()) return "-";
+    std::string text = with_sign(number(server, offset));
+    if (error != nullptr) text += print(" +-%.1f ms", number(server, error) * 1e3);
+    return text;
+}
+
+std::string ntp_text(const json& all, const Style& style) {
+    if (all.empty()) return line("nobody asks", "no NTP request has come by");
+    Table table{
+        {"CLIENT", "SERVER", ">STRATUM", ">ANSWERED", ">LAST", ">SERVER OFF", ">CLIENT OFF"}};
+    for (const json& one : all) {
+        const bool answered = !one["stratum"].is_null();
+        const auto lost = one.value("unanswered", uint64_t{0});
+        std::string stratum = answered ? std::to_string(one.value("stratum", 0U)) : "-";
+        if (answered && !one.value("synchronised", false)) stratum += " (refuses)";
+        table.add({one.value("client", ""), one.value("server", ""), stratum,
+                   grouped(one.value("answers", uint64_t{0})) + "/" +
+                       grouped(one.value("requests", uint64_t{0})) +
+                       (lost > 1 ? ", none of the last " + grouped(lost) : ""),
+                   answered ? print("%.1f s", number(one, "last_answer_ago_s")) : "-",
+                   offset_text(one, "server_offset_s", "server_offset_error_s"),
+                   offset_text(one, "client_offset_s", nullptr)});
+    }
+    return table.text(style, 2);
+}
+
 }  // namespace
 
 int run_clock(Client& client, const Options& options, const Style& style) {
@@ -119,7 +147,10 @@ int run_clock(Client& client, const Options& options, const Style& style) {
     std::cout << style.bold("Wall clock") << " (for display only)\n"
               << wall_text(answer["wall_clock"], style) << style.bold("Timers' clock") << "\n"
               << timer_text(answer["timer_clock"], style) << style.bold("Workers' pauses") << "\n"
-              << pauses_text(answer["workers"], style);
+              << pauses_text(answer["workers"], style)
+              << style.bold("Time service through the wires")
+              << " (NTP; off against our wall clock)\n"
+              << ntp_text(answer["ntp"], style);
     return kOk;
 }
 

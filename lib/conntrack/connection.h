@@ -52,6 +52,9 @@ union RuleOrData {
 /// index.
 inline constexpr uint32_t kWatchedStream = UINT32_MAX;
 
+/// Tracked::tunnel of UDP that asks a time server (NTP): no tunnel, and no handle.
+inline constexpr uint32_t kWatchedNtp = UINT32_MAX - 1;
+
 /// One tracked connection: two cache lines.
 ///
 /// Layout. A packet of an established UDP connection touches the first line only (besides its
@@ -85,6 +88,11 @@ struct alignas(64) Connection {
     [[nodiscard]] uint32_t watcher() const noexcept {
         if (!has(connection_flag::kWatched)) return 0;
         return key.protocol == ip_protocol::kTcp ? kWatchedStream : protocol.udp.tunnel;
+    }
+    /// The same of whoever remembers it after its end.
+    [[nodiscard]] uint32_t remembered_by() const noexcept {
+        const uint32_t handle = watcher();
+        return handle == kWatchedNtp ? 0 : handle;
     }
     /// The rule; Policy::kDefaultRule: the default.
     [[nodiscard]] uint16_t allowed_by() const noexcept {

@@ -51,7 +51,7 @@ std::array<uint32_t, 2> expected_numbers(const Connection& connection) noexcept 
     if (connection.key.protocol == ip_protocol::kTcp)
         return {protocol.tcp.window[0].end, protocol.tcp.window[1].end};
     if (connection.key.protocol == ip_protocol::kSctp) return protocol.sctp.tag;
-    if (connection.key.protocol == ip_protocol::kUdp) return {connection.watcher(), 0};
+    if (connection.key.protocol == ip_protocol::kUdp) return {connection.remembered_by(), 0};
     return {};
 }
 

@@ -4,6 +4,7 @@
 #include "mgmt/clock_health.h"
 #include "mgmt/denial_format.h"
 #include "mgmt/health.h"
+#include "mgmt/ntp_format.h"
 #include "mgmt/stale_format.h"
 #include "mgmt/stats_json.h"
 #include "packet/drop_reason.h"
@@ -261,8 +262,12 @@ Reply Commands::health() const {
     return reply;
 }
 
-Reply Commands::clock() const {
+Result<Reply> Commands::clock() {
+    const auto ntp = workers_.ntp();
+    if (!ntp) return pass_on(ntp.error());
     json answer = json::parse(clock_json(parts_.appliance));
+    answer["ntp"] = json::parse(
+        ntp_json(*ntp, names(), parts_.appliance.now(), parts_.appliance.unix_offset()));
     answer["end"] = true;
     return one_line(answer);
 }

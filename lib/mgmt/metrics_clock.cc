@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/accounting.h"
 #include "mgmt/clock_health.h"
 #include "mgmt/metrics_catalog.h"
 
@@ -45,6 +46,24 @@ void add_pause_metric(Registry& registry, const Appliance& appliance, const char
                 samples.push_back(sample({worker.lcore}, value(worker.link->pauses.value())));
             return samples;
         }});
+}
+
+void register_ntp_metrics(Registry& registry, const Appliance& appliance) {
+    registry.add({"ravelin_ntp_messages_total",
+                  MetricType::Counter,
+                  "NTP requests that crossed a wire, and answers that fitted one: of servers whose "
+                  "clock follows another (answer), and of those that follow nobody or want to be "
+                  "left alone (refusal).",
+                  {"kind"}},
+                 Registry::Collect{[&appliance] {
+                     const auto sum = [&](Counter WorkerCounters::*counter) {
+                         return static_cast<double>(sum_workers(
+                             appliance, [&](const auto& c) { return (c.*counter).value(); }));
+                     };
+                     return Samples{sample({"request"}, sum(&WorkerCounters::ntp_requests)),
+                                    sample({"answer"}, sum(&WorkerCounters::ntp_answers)),
+                                    sample({"refusal"}, sum(&WorkerCounters::ntp_bad_answers))};
+                 }});
 }
 
 void register_wall_metrics(Registry& registry, const Appliance& appliance) {
@@ -148,6 +167,7 @@ void register_clock_metrics(Registry& registry, const MetricSources& sources) {
                      "Time that the worker's timers stood still because it didn't run.",
                      [](const PauseHistory& pauses) { return seconds(pauses.total()); });
     register_wall_metrics(registry, appliance);
+    register_ntp_metrics(registry, appliance);
     register_chrony_metrics(registry, appliance);
 }
 

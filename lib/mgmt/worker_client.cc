@@ -7,6 +7,7 @@
 #include <chrono>
 #include <span>
 #include <thread>
+#include <tuple>
 
 namespace ravelin {
 
@@ -108,6 +109,15 @@ Result<std::vector<DenialRecord>> WorkerClient::denials() {
 
 Result<std::vector<TunnelRecord>> WorkerClient::tunnels() {
     return collect(Request::Kind::Tunnels, &Errand::tunnels, &Request::tunnels);
+}
+
+Result<std::vector<NtpRecord>> WorkerClient::ntp() {
+    auto all = collect(Request::Kind::Ntp, &Errand::ntp, &Request::ntp);
+    if (all)
+        std::stable_sort(all->begin(), all->end(), [](const auto& a, const auto& b) {
+            return std::tie(a.client, a.server) < std::tie(b.client, b.server);
+        });
+    return all;
 }
 
 Result<void> WorkerClient::ask_all(Request::Kind kind) {

@@ -36,6 +36,9 @@ class WorkerClient {
     /// All tunnels that workers know now.
     Result<std::vector<TunnelRecord>> tunnels();
 
+    /// Who asks whom for the time; by client and server.
+    Result<std::vector<NtpRecord>> ntp();
+
     /// Ends every connection of every worker.
     Result<void> flush();
 
@@ -49,6 +52,7 @@ class WorkerClient {
         std::vector<StaleRecord> stale;
         std::vector<DenialRecord> denials;
         std::vector<TunnelRecord> tunnels;
+        std::vector<NtpRecord> ntp;
     };
 
     /// Every record of one kind that workers have: each worker is asked until it is at its end.

@@ -3,6 +3,7 @@
 
 #include "conntrack/record.h"
 #include "pipeline/link.h"
+#include "pipeline/ntp_record.h"
 #include "pipeline/pause_guard.h"
 #include "vpn/tunnel_record.h"
 
@@ -28,6 +29,11 @@ inline void put_on_the_clock(StaleRecord& record, const PauseHistory& pauses) no
 inline void put_on_the_clock(DenialRecord& record, const PauseHistory& pauses) noexcept {
     record.first = pauses.on_the_clock(record.first);
     record.last = pauses.on_the_clock(record.last);
+}
+
+inline void put_on_the_clock(NtpRecord& record, const PauseHistory& pauses) noexcept {
+    for (Instant* time : {&record.last_request, &record.last_answer, &record.asked})
+        if (*time != Instant{}) *time = pauses.on_the_clock(*time);
 }
 
 inline void put_on_the_clock(TunnelRecord& tunnel, const PauseHistory& pauses) noexcept {

@@ -49,6 +49,10 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     static constexpr size_t kRuleCounters = 512;
     std::array<Counter, kRuleCounters> rule_matched;
 
+    Counter ntp_requests;
+    Counter ntp_answers;      ///< by a server whose clock follows another
+    Counter ntp_bad_answers;  ///< by one that follows nobody, or wants to be left alone
+
     TunnelCounters tunnels;
     GateCounters handshakes;
 

@@ -158,7 +158,12 @@ void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
 void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept {
     const uint32_t handle =
         shard.tunnels.begin(first_of(packet, query, udp_payload(packet), shard), now);
-    if (handle == TunnelTable::kNoTunnel) return;
+    if (handle == TunnelTable::kNoTunnel) {
+        if (query.destination_port == NtpPacket::kPort &&
+            observe_ntp(packet, udp_payload(packet), shard, now))
+            shard.conntrack.watch(packet.connection, kWatchedNtp);
+        return;
+    }
     shard.conntrack.watch(packet.connection, handle);
     settle_what_passes(packet.connection, packet.direction, handle, shard);
 }
@@ -184,6 +189,11 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
 // Apart from the loop that calls it, whose registers all packets need.
 [[gnu::noinline]] void observe(Packet& packet, Shard& shard, const Runtime& runtime,
                                Instant now) noexcept {
+    if (packet.tunnel == kWatchedNtp) {
+        if (!packet.is_icmp_error && !packet.from_fragments)
+            observe_ntp(packet, udp_payload(packet), shard, now);
+        return;
+    }
     const bool stream = packet.tunnel == kWatchedStream;
     if (packet.is_icmp_error) {
         const uint32_t handle = stream ? shard.tunnels.stream(packet.connection) : packet.tunnel;

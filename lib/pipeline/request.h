@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conntrack/record.h"
+#include "pipeline/ntp_record.h"
 #include "vpn/tunnel_record.h"
 
 #include <atomic>
@@ -18,6 +19,7 @@ struct Request {
         Stale,    ///< the same of reports about late packets, into `stale`
         Denials,  ///< ... about denied packets, into `denials`
         Tunnels,  ///< the same of tunnels, into `tunnels`
+        Ntp,      ///< ... about time servers and their clients, into `ntp`
         Flush,    ///< end every connection (EndReason::Operator)
         Ping,     ///< nothing: done means that an iteration has passed
     } kind = Kind::Ping;
@@ -26,6 +28,7 @@ struct Request {
     std::span<StaleRecord> stale{};
     std::span<DenialRecord> denials{};
     std::span<TunnelRecord> tunnels{};
+    std::span<NtpRecord> ntp{};
     uint32_t cursor = 0;   ///< in: entry to start at; out: where to go on
     uint32_t written = 0;  ///< out: records written to whichever is asked for
     bool at_end = false;   ///< out: no entries are left

@@ -34,6 +34,10 @@ void RequestServer::serve(SpscRing<Request*>& requests, Shard& shard, bool busy,
                 shard.tunnels.dump(request.cursor, slice, request.tunnels, request.written, now);
             finished = request.at_end || request.written == request.tunnels.size();
             break;
+        case Request::Kind::Ntp:
+            request.at_end = shard.ntp.dump(request.cursor, slice, request.ntp, request.written);
+            finished = request.at_end || request.written == request.ntp.size();
+            break;
         case Request::Kind::Flush:
             request.at_end = conntrack.flush(request.cursor, slice, now);
             shard.tunnels.note_flush(now);

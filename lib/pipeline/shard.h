@@ -8,6 +8,7 @@
 #include "pipeline/denials.h"
 #include "pipeline/handoff.h"
 #include "pipeline/link.h"
+#include "pipeline/ntp.h"
 #include "pipeline/runtime.h"
 #include "sync/published.h"
 #include "vpn/budget.h"
@@ -63,6 +64,7 @@ struct Shard {
     TunnelTable tunnels;
     HandshakeGate gate;
     DenialReports denials{};
+    NtpTable ntp{};
     Budget rejections{};
 };
 

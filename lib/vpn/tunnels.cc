@@ -174,7 +174,7 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     }
     const uint32_t slot = take_slot();
     if (slot == kNone) return kNoTunnel;
-    // No handle is kNoTunnel or kWatchedStream.
+    // No handle is kNoTunnel, kWatchedStream or kWatchedNtp.
     found.generation = static_cast<uint16_t>(slots_[slot].generation % 0xfffe + 1);
     if (found.picked_up && found.client_direction == Direction::Original) {
         found.provisional = may_continue(found);

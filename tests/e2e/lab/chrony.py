@@ -31,20 +31,21 @@ def chronyd():
 
 
 class Chrony:
-    """A source of time at 127.0.0.1, port 1123, and a chronyd that follows it. Neither touches the
-    machine's clock (-x)."""
+    """A source of time, and a chronyd that follows it: both in one namespace, or the source at
+    `address` in another. Neither touches the machine's clock (-x)."""
 
-    def __init__(self, wire, namespace):
-        self._wire, self._namespace = wire, namespace
+    def __init__(self, wire, namespace, source=None, address="127.0.0.1", port=1123):
+        self._wire = wire
         self._folder = wire.path("chrony")
         os.makedirs(self._folder, exist_ok=True)
-        self.source = self._start("source", "local stratum 3", "allow", "port 1123", "cmdport 0")
-        self.follower = self._start("follower", "server 127.0.0.1 port 1123 iburst minpoll -1 "
-                                    "maxpoll 0", "port 0", "cmdport 323")
+        self.source = self._start(source or namespace, "source", "local stratum 3", "allow",
+                                  f"port {port}", "cmdport 0")
+        self.follower = self._start(namespace, "follower", f"server {address} port {port} iburst "
+                                    "minpoll -1 maxpoll 0", "port 0", "cmdport 323")
 
-    def _start(self, name, *lines):
+    def _start(self, namespace, name, *lines):
         path = os.path.join(self._folder, name)
         with open(path + ".conf", "w", encoding="utf-8") as file:
             file.write("\n".join((*lines, "bindcmdaddress /", f"pidfile {path}.pid", "")))
-        return self._wire.start(self._namespace, chronyd(), "-x", "-d", "-u", "root", "-f",
+        return self._wire.start(namespace, chronyd(), "-x", "-d", "-u", "root", "-f",
                                 path + ".conf")

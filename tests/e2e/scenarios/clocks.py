@@ -160,4 +160,30 @@ def chronyd_is_asked(wire):
     events.stop()
 
 
-ALL = (wall_clock_steps, stopped_process, chronyd_is_asked)
+def ntp_is_observed(wire):
+    """the concentrator's chronyd asks a server outside: whom, how good that is, how far off its
+    clock is, and that it no longer answers, is seen on the wire"""
+    ravelin = wire.start_ravelin()
+    check.contains(ravelin.ctl("clock").out, "no NTP request has come by", "ravelinctl clock")
+    chrony = Chrony(wire, wire.concentrator, wire.client, CLIENT4, 123)
+
+    def seen():
+        ntp = json.loads(ravelin.ctl("clock", "-o", "json").out)["ntp"]
+        return ntp[0] if ntp else None
+
+    wait_until(lambda: seen() and seen()["answers"] > 3, 25, "answers of the time server")
+    one = seen()
+    check.equal((one["client"], one["server"], one["client_side"], one["wire"]),
+                (SERVER4, CLIENT4, "inside", "main"), "who asks whom")
+    check.equal((one["synchronised"], one["stratum"]), (True, 3), "the server")
+    _between(one["server_offset_s"], -0.05, 0.05, "s that its clock is off")
+    _between(one["server_offset_error_s"], 0, 0.05, "s of error")
+    _between(one["last_answer_ago_s"], 0, 5, "s since the last answer")
+    check.at_least(ravelin.metrics().sum("ravelin_ntp_messages_total", kind="answer"), 4,
+                   "answers in the metrics")
+    chrony.source.stop()
+    wait_until(lambda: seen()["unanswered"] > 2, 25, "requests without an answer")
+    check.contains(ravelin.ctl("clock").out, ", none of the last ", "ravelinctl clock")
+
+
+ALL = (wall_clock_steps, stopped_process, chronyd_is_asked, ntp_is_observed)

@@ -364,6 +364,16 @@ TEST_F(ControlTest, what_happens_to_a_clock_is_told_to_those_who_take_everything
     EXPECT_TRUE(json::parse(conntrack.line())["text"].get<std::string>().starts_with("    [NEW]"));
 }
 
+TEST_F(ControlTest, the_clocks_have_whoever_asks_a_time_server_beside_them) {
+    ControlClient client{path()};
+    EXPECT_EQ(client.ask(R"({"cmd":"clock"})").at(0)["ntp"], json::array());
+    worker_.ask_for_time(3);
+    const json ntp = client.ask(R"({"cmd":"clock"})").at(0)["ntp"];
+    ASSERT_EQ(ntp.size(), 1U);
+    EXPECT_EQ(ntp[0]["server"], "203.0.113.1");
+    EXPECT_EQ(ntp[0]["requests"], 3);
+}
+
 TEST_F(ControlTest, the_clocks_are_one_object) {
     ControlClient client{path()};
     const auto lines = client.ask(R"({"cmd":"clock"})");

@@ -99,6 +99,7 @@ class FakeAppliance {
 };
 
 inline FlowRecord udp_flow(uint32_t number);
+inline Address ipv4(uint32_t host_order);
 
 /// Stands in for a worker: serves requests from a list of connections, in slices, and reports
 /// quiescent points.
@@ -122,6 +123,8 @@ class FakeWorker {
 
     /// The same of a packet that was denied.
     void deny(uint32_t number) { denied_ = number; }
+    /// So often somebody has asked a time server.
+    void ask_for_time(uint32_t times) { asks_ = times; }
 
   private:
     void run(FakeAppliance& fake, size_t index) {
@@ -168,6 +171,13 @@ class FakeWorker {
             request.written = denied_ != 0 ? 1 : 0;
             request.at_end = true;
         }
+        if (request.kind == Request::Kind::Ntp) {
+            request.ntp[0] = NtpRecord{};
+            request.ntp[0].server = ipv4(0xcb007101);
+            request.ntp[0].requests = asks_;
+            request.written = asks_ != 0 ? 1 : 0;
+            request.at_end = true;
+        }
         if (request.kind == Request::Kind::Flush) ++flushes_;
         request.done.store(true, std::memory_order_release);
     }
@@ -178,6 +188,7 @@ class FakeWorker {
     std::atomic<size_t> flushes_{0};
     std::atomic<uint32_t> stale_{0};
     std::atomic<uint32_t> denied_{0};
+    std::atomic<uint32_t> asks_{0};
     std::thread thread_;
 };
 

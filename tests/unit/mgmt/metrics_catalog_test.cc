@@ -100,6 +100,7 @@ const std::set<std::string> kOwn{
     "ravelin_conntrack_tombstone_overwritten_age_seconds",
     "ravelin_stale_packets_total",
     "ravelin_denied_unwritten_packets_total",
+    "ravelin_ntp_messages_total",
     "ravelin_tunnels",
     "ravelin_tunnels_silent",
     "ravelin_tunnel_handshake_retries_total",
