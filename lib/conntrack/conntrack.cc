@@ -31,6 +31,14 @@ bool ends_by_error(Connection& connection, Direction quoted) noexcept {
     return !connection.has(flag::kSeenReply);
 }
 
+TrackStep update_tcp(Connection& connection, TcpPhase& phase, const Headers& headers,
+                     const uint8_t* l4, Direction direction,
+                     const TrackingOptions& options) noexcept {
+    return TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4),
+                              direction, connection.has(flag::kSeenReply),
+                              connection.has(flag::kAssured), options);
+}
+
 }  // namespace
 
 Conntrack::Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
@@ -105,11 +113,17 @@ void Conntrack::move(Connection& connection, uint8_t state, Direction by) noexce
     gauge(connection).add();
 }
 
-/// The protocols that are rare.
+/// The protocols that are rare, and TCP with timeouts of its own.
 [[gnu::noinline]] TrackStep Conntrack::step_other(Connection& connection, const Headers& headers,
                                                   const uint8_t* l4, Direction direction,
                                                   const TrackingOptions& options) noexcept {
     switch (headers.protocol) {
+        case ip_protocol::kTcp: {
+            auto phase = static_cast<TcpPhase>(connection.state);
+            const TrackStep result = update_tcp(connection, phase, headers, l4, direction, options);
+            move(connection, static_cast<uint8_t>(phase), direction);
+            return result;
+        }
         case ip_protocol::kSctp: {
             auto phase = static_cast<SctpPhase>(connection.state);
             const TrackStep result = SctpTracker::update(
@@ -151,13 +165,11 @@ TrackStep Conntrack::step(Connection& connection, const Headers& headers, const 
                           Direction direction, const TrackingSets& options, Instant now) noexcept {
     if (headers.protocol == ip_protocol::kUdp)
         return step_udp(connection, headers, l4, direction, options, now);
-    const TrackingOptions& own = options.of(connection.timeout_set);
-    if (headers.protocol != ip_protocol::kTcp) [[unlikely]]
-        return step_other(connection, headers, l4, direction, own);
+    if (headers.protocol != ip_protocol::kTcp || connection.timeout_set != 0) [[unlikely]]
+        return step_other(connection, headers, l4, direction, options.of(connection.timeout_set));
     auto phase = static_cast<TcpPhase>(connection.state);
     const TrackStep result =
-        TcpTracker::update(connection.protocol.tcp, phase, TcpSegment::read(headers, l4), direction,
-                           connection.has(flag::kSeenReply), connection.has(flag::kAssured), own);
+        update_tcp(connection, phase, headers, l4, direction, options.general());
     move(connection, static_cast<uint8_t>(phase), direction);
     return result;
 }
