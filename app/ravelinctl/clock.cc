@@ -110,6 +110,7 @@ std::string offset_text(const json& server, const char* offset, const char* erro
 }
 
 std::string ntp_text(const json& all, const Style& style) {
+    if (all.is_null()) return line("unknown", "a worker doesn't answer");
     if (all.empty()) return line("nobody asks", "no NTP request has come by");
     Table table{
         {"CLIENT", "SERVER", ">STRATUM", ">ANSWERED", ">LAST", ">SERVER OFF", ">CLIENT OFF"}};

@@ -84,7 +84,7 @@ class Commands {
     [[nodiscard]] Reply stats() const;
     [[nodiscard]] Reply version() const;
     [[nodiscard]] Reply health() const;
-    Result<Reply> clock();
+    Reply clock();
     Reply reload();
     Result<Reply> flush();
     [[nodiscard]] FlowNames names() const;

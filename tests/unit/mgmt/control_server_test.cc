@@ -374,6 +374,23 @@ TEST_F(ControlTest, the_clocks_have_whoever_asks_a_time_server_beside_them) {
     EXPECT_EQ(ntp[0]["requests"], 3);
 }
 
+TEST(Commands, the_clocks_are_told_though_a_worker_stands_still) {
+    FakeAppliance fake;  // nobody turns its worker
+    ConfigState config{fake.appliance};
+    const Registry registry;
+    Reloader reloader{fake.appliance, config};
+    auto pool = TbbPool::create({}, 1);
+    ASSERT_TRUE(pool.has_value());
+    Commands commands{Commands::Parts{fake.appliance, registry, config,
+                                      [&] { return reloader.reload(); }, **pool}};
+    const auto reply = commands.run(std::string_view{R"({"cmd":"clock"})"}, Role::ReadOnly);
+    ASSERT_TRUE(reply.has_value());
+    const json answer = json::parse(reply->text);
+    EXPECT_TRUE(answer.contains("wall_clock"));
+    EXPECT_EQ(answer.at("ntp"), nullptr);
+    EXPECT_EQ(answer.at("end"), true);
+}
+
 TEST_F(ControlTest, the_clocks_are_one_object) {
     ControlClient client{path()};
     const auto lines = client.ask(R"({"cmd":"clock"})");
