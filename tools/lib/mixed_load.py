@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Loads ravelind with everything that ravelin-load can do at once, on two workers.
 
-    ravelin-load, CPU 0 == port outside == ravelind, CPU 1, two workers == port inside == ravelin-load
+    ravelin-load, CPU 0 == port outside == ravelind, two workers on CPU 1 == port inside == the same
 
 UDP and TCP with handshake and close, IPv4 and IPv6, ICMP errors, fragments, and connections that
 come and go all the time. memif has one queue, so that one worker hands over to the other. Nothing
