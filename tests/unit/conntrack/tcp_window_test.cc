@@ -210,7 +210,8 @@ TEST(TcpWindow, the_short_way_does_what_the_long_way_does_or_nothing_at_all) {
         TcpState state;
         for (TcpWindow& window : state.window) {
             window.end = static_cast<uint32_t>(random());
-            window.max_end = window.end + static_cast<uint32_t>(random() % 70000);
+            window.max_end =
+                window.end + static_cast<uint32_t>(random() % 4 == 0 ? 0 : random() % 70000);
             window.max_window = 1 + static_cast<uint32_t>(random() % 200000);
         }
         for (size_t from = 0; from < 2; ++from) {
@@ -267,6 +268,16 @@ TEST(TcpWindow, a_window_of_zero_bytes_still_lets_one_probe_through) {
     EXPECT_EQ(check_window(state, TcpPhase::Established, probe, Direction::Original,
                            TcpPacketIndex::Ack, false),
               WindowVerdict::Accept);
+}
+
+TEST(TcpWindow, the_short_way_leaves_room_for_one_probe_too) {
+    TcpState state;
+    state.flags = {tcp_side_flag::kMaxAckSet, tcp_side_flag::kMaxAckSet};
+    state.window[0] = {.end = 100, .max_end = 100, .max_window = 10};
+    state.window[1] = {.end = 50, .max_end = 60, .max_window = 10};
+    const TcpSegment shut{.sequence = 50, .ack = 100, .window = 0, .flags = tcp_flag::kAck};
+    ASSERT_TRUE(advance_window(state, shut, Direction::Reply));
+    EXPECT_EQ(state.window[0].max_end, 101U);
 }
 
 TEST(TcpWindow, liberal_accepts_what_fails_and_moves_nothing) {
