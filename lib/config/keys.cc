@@ -184,7 +184,7 @@ std::vector<Key> tunnel_keys() {
          "looked for. Read at start only.",
          false, 0, 1 << 20},
         {"tunnels.observe", Format::Boolean, Access<bool>{AT(config.observation.observe)},
-         "New UDP connections are looked at for tunnels."},
+         "New UDP connections are looked at for tunnels, and for NTP."},
         {"tunnels.adaptive_timeouts", Format::Boolean,
          Access<bool>{AT(config.observation.adaptive_timeouts)},
          "A tunnel that its server has confirmed lives without a packet for three of its "

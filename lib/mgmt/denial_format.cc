@@ -110,13 +110,8 @@ void append_denial_json(std::string& out, const FlowRecord& flow, const DenialIn
         append_flow_json(out, flow, names);
     else
         out.append("null");
-    out.append(",\"protocol\":\"").append(flow_protocol(flow));
-    out.append("\",\"source\":\"").append(flow_source(flow));
-    out.append("\",\"destination\":\"").append(flow_destination(flow));
-    out.append("\",\"wire\":");
-    append_json_string(out, flow_wire(flow, names));
-    out.append(",\"worker\":");
-    append_number(out, flow.shard);
+    out.push_back(',');
+    append_flow_ends_json(out, flow, names);
 }
 
 void append_denial_record_json(std::string& out, const DenialRecord& record, const FlowNames& names,

@@ -189,6 +189,16 @@ void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames&
     out.push_back('}');
 }
 
+void append_flow_ends_json(std::string& out, const FlowRecord& flow, const FlowNames& names) {
+    out.append("\"protocol\":\"").append(flow_protocol(flow));
+    out.append("\",\"source\":\"").append(flow_source(flow));
+    out.append("\",\"destination\":\"").append(flow_destination(flow));
+    out.append("\",\"wire\":");
+    append_json_string(out, flow_wire(flow, names));
+    out.append(",\"worker\":");
+    append_number(out, flow.shard);
+}
+
 FlowTableFormat::FlowTableFormat(std::span<const FlowRecord> flows, const FlowNames& names)
     : names_{names} {
     // Wide enough for all is two passes over the cells; a listing of more than this many rows is

@@ -59,6 +59,12 @@ struct FlowNames {
 /// matched, and null when the rule belongs to an older policy; "vlan" stands only when tagged.
 void append_flow_json(std::string& out, const FlowRecord& flow, const FlowNames& names);
 
+/// Appends members of a JSON object that say what a report is about:
+///
+///     "protocol":"udp","source":"10.1.1.2:54268","destination":"192.0.2.20:1194","wire":"vpn",
+///     "worker":0
+void append_flow_ends_json(std::string& out, const FlowRecord& flow, const FlowNames& names);
+
 /// A table for people: columns as wide as their widest cell.
 class FlowTableFormat {
   public:

@@ -91,13 +91,8 @@ void append_stale_json(std::string& out, const FlowRecord& flow, const StaleInfo
     out.append("\",\"explanation\":\"")
         .append(explain_stale(flow, info, at, names.tunnels, TunnelIds::Hashed));
     out.append("\",\"opened_from\":\"").append(opened_from(flow));
-    out.append("\",\"protocol\":\"").append(flow_protocol(flow));
-    out.append("\",\"source\":\"").append(flow_source(flow));
-    out.append("\",\"destination\":\"").append(flow_destination(flow));
-    out.append("\",\"wire\":");
-    append_json_string(out, flow_wire(flow, names));
-    out.append(",\"worker\":");
-    append_number(out, flow.shard);
+    out.append("\",");
+    append_flow_ends_json(out, flow, names);
 }
 
 void append_stale_record_json(std::string& out, const StaleRecord& record, const FlowNames& names,

@@ -32,38 +32,18 @@ uint64_t key_of(const Packet& packet, const FlowExtractor& extractor) noexcept {
 }
 
 /// The rule that was asked; the default rule where none was.
-uint16_t rule_of(const Packet& packet, const Runtime& runtime) noexcept {
+uint16_t rule_of(const Packet& packet, const Query& query, const Runtime& runtime) noexcept {
     if (packet.ct_class != CtClass::New || packet.is_icmp_error) return Policy::kDefaultRule;
-    return runtime.policy.judge(query_of(packet)).rule;
+    return runtime.policy.judge(query).rule;
 }
 
 }  // namespace
-
-DenialRecord& DenialReports::of(uint64_t key) noexcept {
-    constexpr uint32_t kSets = kCapacity / kWays;
-    Report* const set = &reports_[static_cast<uint32_t>(key >> 32) % kSets * kWays];
-    Report* quietest = set;
-    for (Report* report = set; report != set + kWays; ++report) {
-        if (report->key == key) return report->record;
-        if (report->record.last < quietest->record.last) quietest = report;
-    }
-    *quietest = Report{.key = key};
-    return quietest->record;
-}
-
-bool DenialReports::dump(uint32_t& cursor, uint32_t budget, std::span<DenialRecord> out,
-                         uint32_t& written) const noexcept {
-    for (; cursor < kCapacity && budget > 0 && written < out.size(); ++cursor, --budget) {
-        if (reports_[cursor].key != 0) out[written++] = reports_[cursor].record;
-    }
-    return cursor == kCapacity;
-}
 
 [[gnu::noinline]] void report_denied(const Packet& packet, Shard& shard, const Runtime& runtime,
                                      Instant now) noexcept {
     if (!shard.denials.admits(now)) return shard.counters.denials_skipped.add();
     Conntrack& conntrack = shard.conntrack;
-    DenialRecord& report = shard.denials.of(key_of(packet, conntrack.extractor()));
+    DenialRecord& report = shard.denials.of(key_of(packet, conntrack.extractor())).record;
     DenialInfo& info = report.info;
     if (info.packets == 0) report.first = now;
     report.last = now;
@@ -75,14 +55,15 @@ bool DenialReports::dump(uint32_t& cursor, uint32_t budget, std::span<DenialReco
     info.is_icmp_error = packet.is_icmp_error;
     info.has_connection = !packet.missed;
     info.looked_back = packet.missed && looks_for_late(runtime);
-    info.sender = query_of(packet).source;
+    const Query query = query_of(packet);
+    info.sender = query.source;
     if (info.has_connection) {
         conntrack.record(packet.connection, now, report.flow);
     } else {
         report.flow = FlowRecord{};
         set_ends(report.flow, packet.id.key, packet.id.ipv6, packet.id.swapped);
         report.flow.shard = shard.index;
-        report.flow.rule = rule_of(packet, runtime);
+        report.flow.rule = rule_of(packet, query, runtime);
         report.flow.policy_generation = runtime.generation;
     }
     if (!std::has_single_bit(info.packets) || !conntrack.is_heard()) return;

@@ -16,7 +16,7 @@ uint64_t key_of(const Packet& packet, bool from_server, const FlowExtractor& ext
     return extractor.hash64(key);
 }
 
-void request(NtpTable::Entry& entry, const NtpPacket& message, const Packet& packet, Shard& shard,
+void request(NtpEntry& entry, const NtpPacket& message, const Packet& packet, Shard& shard,
              Instant now) noexcept {
     NtpRecord& record = entry.record;
     const PortRole& role = shard.topology.ports[packet.frame.port];
@@ -35,7 +35,7 @@ void request(NtpTable::Entry& entry, const NtpPacket& message, const Packet& pac
     entry.waits = true;
 }
 
-void answer(NtpTable::Entry& entry, const NtpPacket& message, Shard& shard, Instant now) noexcept {
+void answer(NtpEntry& entry, const NtpPacket& message, Shard& shard, Instant now) noexcept {
     NtpRecord& record = entry.record;
     const bool basic = message.originate == entry.request.transmit;
     // RFC 9769 3: the client has put the time of the last answer there.
@@ -59,36 +59,15 @@ void answer(NtpTable::Entry& entry, const NtpPacket& message, Shard& shard, Inst
 
 }  // namespace
 
-NtpTable::Entry& NtpTable::of(uint64_t key) noexcept {
-    constexpr uint32_t kSets = kCapacity / kWays;
-    Entry* const set = &entries_[static_cast<uint32_t>(key >> 32) % kSets * kWays];
-    Entry* quietest = set;
-    for (Entry* entry = set; entry != set + kWays; ++entry) {
-        if (entry->key == key) return *entry;
-        if (entry->record.last_request < quietest->record.last_request) quietest = entry;
-    }
-    *quietest = Entry{.key = key};
-    return *quietest;
-}
-
-bool NtpTable::dump(uint32_t& cursor, uint32_t budget, std::span<NtpRecord> out,
-                    uint32_t& written) const noexcept {
-    for (; cursor < kCapacity && budget > 0 && written < out.size(); ++cursor, --budget) {
-        if (entries_[cursor].record.requests != 0) out[written++] = entries_[cursor].record;
-    }
-    return cursor == kCapacity;
-}
-
 [[gnu::noinline]] bool observe_ntp(const Packet& packet, std::span<const uint8_t> payload,
                                    Shard& shard, Instant now) noexcept {
     const auto message = NtpPacket::read(payload);
     if (!message || message->from_server != (packet.direction == Direction::Reply)) return false;
-    NtpTable::Entry& entry =
-        shard.ntp.of(key_of(packet, message->from_server, shard.conntrack.extractor()));
-    if (message->from_server) {
-        answer(entry, *message, shard, now);
-    } else {
-        request(entry, *message, packet, shard, now);
+    const uint64_t key = key_of(packet, message->from_server, shard.conntrack.extractor());
+    if (!message->from_server) {
+        request(shard.ntp.of(key), *message, packet, shard, now);
+    } else if (NtpEntry* const entry = shard.ntp.find(key)) {
+        answer(*entry, *message, shard, now);
     }
     return true;
 }

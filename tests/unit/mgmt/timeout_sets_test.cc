@@ -61,7 +61,7 @@ TEST(TimeoutSets, of_a_rule_that_has_gone_are_given_away_last_and_the_oldest_fir
 // Whatever comes and goes: no two rules share a set, a rule that stays keeps its own, and each set
 // has its rule's timeouts.
 TEST(TimeoutSets, are_each_one_rules_and_stay_so) {
-    std::mt19937 random{1};  // NOLINT(cert-msc51-cpp): the same every time
+    std::mt19937 random{1};
     TimeoutSets sets;
     std::map<std::string, uint8_t> before;
     for (int round = 0; round < 300; ++round) {
