@@ -15,7 +15,8 @@ COPY meson.build meson_options.txt ./
 COPY lib lib
 COPY app app
 # In build/release, as outside: ccache (--build-arg CXX="ccache g++") takes the same from both.
-RUN meson setup build/release --buildtype=release -Db_lto=true -Dtests=false && \
+RUN meson setup build/release --buildtype=release -Db_lto=true -Dunity=on -Dunity_size=6 \
+        -Dtests=false && \
     ninja -C build/release && \
     install -s -D -t /build build/release/app/ravelind/ravelind \
         build/release/app/ravelinctl/ravelinctl

@@ -17,10 +17,6 @@ std::string list(const std::vector<uint16_t>& cpus) {
     return text;
 }
 
-std::string count(size_t number, const std::string& thing) {
-    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
-}
-
 std::string padded(std::string text, size_t width) {
     text.resize(std::max(text.size(), width), ' ');
     return text;
@@ -58,6 +54,10 @@ std::string wire_line(const WireConfig& wire, const Config& config) {
 }
 
 }  // namespace
+
+std::string count(size_t number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
+}
 
 std::string start_banner(const Config& config, const DataPath& path) {
     std::string text = version_line() + "\n";

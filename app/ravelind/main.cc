@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "banner.h"
 #include "build_info.h"
 #include "config/load.h"
 #include "config/reference.h"
@@ -13,10 +14,6 @@
 
 namespace ravelin {
 namespace {
-
-std::string count(size_t number, const std::string& thing) {
-    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
-}
 
 ExitCode check(const std::string& path) {
     const LoadResult loaded = load_config_file(path);

@@ -278,4 +278,15 @@ void apply_profile(Draft& draft) {
     draft.stale_policy = write_stale_policy(draft.config.tracking.tombstones.policy);
 }
 
+Draft example_draft(std::string_view profile) {
+    Draft draft;
+    draft.profile = profile;
+    apply_profile(draft);
+    draft.ports.emplace_back();
+    draft.wires.emplace_back();
+    draft.rules.emplace_back();
+    draft.services.emplace_back();
+    return draft;
+}
+
 }  // namespace ravelin::config

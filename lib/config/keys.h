@@ -82,4 +82,8 @@ struct Key {
 /// Sets the values of a profile, before single keys override them.
 void apply_profile(Draft& draft);
 
+/// A draft of this profile with one of each element, so that every field can be asked for its
+/// default.
+Draft example_draft(std::string_view profile);
+
 }  // namespace ravelin::config

@@ -22,11 +22,11 @@ namespace {
     }
 
 /// Ticks wrap after 248 days; a month is more than any protocol asks for.
-constexpr int64_t kShortest = std::chrono::milliseconds{1s}.count();
-constexpr int64_t kLongest = std::chrono::milliseconds{30 * 24h}.count();
+constexpr int64_t kShortestTimeout = std::chrono::milliseconds{1s}.count();
+constexpr int64_t kLongestTimeout = std::chrono::milliseconds{30 * 24h}.count();
 
 Key timeout(std::string_view path, Access<Duration> field, std::string_view doc) {
-    return {path, Format::Duration, field, doc, false, kShortest, kLongest};
+    return {path, Format::Duration, field, doc, false, kShortestTimeout, kLongestTimeout};
 }
 
 Key flag(std::string_view path, Access<bool> field, std::string_view doc) {
@@ -189,7 +189,7 @@ void add_tombstones(std::vector<Key>& keys) {
                     false, 0, 64 << 20});
     keys.push_back({"conntrack.tombstones.ttl", Format::Duration,
                     Access<Duration>{TRACKING(tombstones.ttl)}, "So long after its end.", false,
-                    kShortest, std::chrono::milliseconds{7 * 24h}.count()});
+                    kShortestTimeout, std::chrono::milliseconds{7 * 24h}.count()});
     keys.push_back(
         {"conntrack.tombstones.policy",
          Format::Word,

@@ -16,19 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kNamePattern = "^[a-z][a-z0-9_-]{0,30}$";
 
-/// A draft with one of each element, so that every field can be asked for its default.
-Draft example(std::string_view profile) {
-    Draft draft;
-    draft.profile = profile;
-    apply_profile(draft);
-    draft.ports.emplace_back();
-    draft.wires.emplace_back();
-    draft.rules.emplace_back();
-    draft.services.emplace_back();
-    return draft;
-}
-
-Json names(std::span<const NamedNumber> table) {
+Json json_names(std::span<const NamedNumber> table) {
     Json list = Json::array();
     for (const NamedNumber& entry : table) {
         if (list.empty() || list.back() != entry.name) list.push_back(entry.name);
@@ -99,12 +87,12 @@ Json value_schema(const Key& key) {
                 {"type", "array"},
                 {"items",
                  {{"anyOf",
-                   Json::array({{{"enum", names(ether_type_names())}},
+                   Json::array({{{"enum", json_names(ether_type_names())}},
                                 {{"type", "string"}, {"pattern", "^0x[0-9a-fA-F]{1,4}$"}},
                                 {{"type", "integer"}, {"minimum", 1536}, {"maximum", 65535}}})}}}};
         case Format::Protocol:
             return {
-                {"anyOf", Json::array({{{"enum", names(protocol_names())}},
+                {"anyOf", Json::array({{{"enum", json_names(protocol_names())}},
                                        {{"type", "integer"}, {"minimum", 0}, {"maximum", 255}}})}};
         case Format::Prefixes:
             return one_or_list_of(
@@ -162,7 +150,7 @@ struct ToJson {
 
 Json default_of(const Key& key) {
     if (key.required || key.inherits || key.format == Format::Reference) return nullptr;
-    Draft draft = example("strict");
+    Draft draft = example_draft("strict");
     return std::visit(ToJson{key, draft}, key.field);
 }
 

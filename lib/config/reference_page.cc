@@ -34,18 +34,6 @@ The file is read more strictly than YAML asks for:
 "Required" stands where there is no default; the rest may be left out.
 )";
 
-/// A draft of each profile with one of each element.
-Draft example(std::string_view profile) {
-    Draft draft;
-    draft.profile = profile;
-    apply_profile(draft);
-    draft.ports.emplace_back();
-    draft.wires.emplace_back();
-    draft.rules.emplace_back();
-    draft.services.emplace_back();
-    return draft;
-}
-
 bool is_container(const Key& key) {
     return key.format == Format::Section || key.format == Format::NamedSections ||
            key.format == Format::SectionList;
@@ -102,8 +90,8 @@ std::string default_column(const Key& key, Draft& draft) {
 
 /// One row. `head` is the section's path, which the key's own name follows.
 std::string row(const Key& key, std::string_view head, bool profiles) {
-    Draft strict = example("strict");
-    Draft linux_values = example("linux");
+    Draft strict = example_draft("strict");
+    Draft linux_values = example_draft("linux");
     const std::string name = code(std::string{key.path.substr(head.size())});
     if (is_container(key)) {
         return "| " + name + " | section | | " + (profiles ? "| " : "") + std::string{key.doc} +

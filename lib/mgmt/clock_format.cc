@@ -14,10 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 json kernel_json(const KernelClock& kernel) {
     if (!kernel.known) return nullptr;
     return {{"state", kernel.state},

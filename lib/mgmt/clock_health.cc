@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/clock_health.h"
 
+#include "mgmt/text.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,10 +14,6 @@ namespace {
 constexpr std::array<const char*, static_cast<size_t>(ClockNews::Kind::Count)> kKinds{
     "wall_step",  "synchronised", "unsynchronised", "time_source",
     "timer_jump", "timer_bent",   "worker_pause"};
-
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
 
 Duration magnitude(Duration duration) {
     return std::chrono::abs(duration);

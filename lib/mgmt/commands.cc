@@ -20,10 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string line(const json& object) {
-    return object.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
-}
-
 Reply one_line(const json& object) {
     Reply reply;
     reply.text = line(object);
@@ -64,6 +60,10 @@ Result<uint64_t> read_count(const json& request) {
 }
 
 }  // namespace
+
+std::string line(const json& object) {
+    return object.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
+}
 
 Commands::Commands(Parts parts) : parts_{std::move(parts)}, workers_{parts_.appliance} {}
 

@@ -35,6 +35,9 @@ struct Reply {
     std::optional<Subscription> subscription;
 };
 
+/// One line of an answer. What isn't UTF-8 is replaced.
+[[nodiscard]] std::string line(const nlohmann::json& object);
+
 /// The requests of the control socket, one JSON object per line:
 ///
 ///     {"cmd":"flows","filters":{...},"output":"table|conntrack|json","id":true,"delta_time":true}

@@ -13,10 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string line(const json& object) {
-    return object.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
-}
-
 /// The value of `key`, one of two words; the first is the default.
 Result<bool> second_of(const json& request, const char* key, const char* first,
                        const char* second) {

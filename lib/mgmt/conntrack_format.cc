@@ -29,7 +29,7 @@ bool has(const FlowRecord& flow, uint8_t flag) {
     return (flow.flags & flag) != 0;
 }
 
-long long seconds(Duration duration) {
+long long whole_seconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
@@ -93,7 +93,7 @@ void append_body(std::string& out, const FlowRecord& flow, bool timeout, bool co
     append_number(out, flow.protocol);
     out.push_back(' ');
     if (timeout) {
-        append_number(out, seconds(flow.remaining));
+        append_number(out, whole_seconds(flow.remaining));
         out.push_back(' ');
     }
     append_state(out, flow);
@@ -106,7 +106,7 @@ void append_body(std::string& out, const FlowRecord& flow, bool timeout, bool co
 }
 
 void append_delta_time(std::string& out, const FlowRecord& flow) {
-    append_field(out, "delta-time", seconds(flow.age));
+    append_field(out, "delta-time", whole_seconds(flow.age));
     out.push_back(' ');
 }
 
@@ -165,7 +165,7 @@ void append_conntrack_event_line(std::string& out, const FlowEvent& event,
         case EventKind::Count:
             break;
     }
-    append_body(out, event.flow, !destroyed || seconds(event.flow.remaining) > 0, destroyed);
+    append_body(out, event.flow, !destroyed || whole_seconds(event.flow.remaining) > 0, destroyed);
     if (destroyed && options.delta_time) append_delta_time(out, event.flow);
     if (options.id) append_id(out, event.flow);
     out.back() = '\n';

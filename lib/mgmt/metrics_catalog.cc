@@ -2,16 +2,13 @@
 #include "mgmt/metrics_catalog.h"
 
 #include "mgmt/health.h"
+#include "mgmt/text.h"
 
 namespace ravelin {
 
 namespace {
 
 using Samples = std::vector<Sample>;
-
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
 
 HistogramValue histogram(const PhaseDurations& durations) {
     HistogramValue value;

@@ -6,6 +6,7 @@
 #include "mgmt/config_state.h"
 #include "mgmt/management_counters.h"
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ inline Sample sample(std::vector<std::string> labels, double value) {
     result.label_values = std::move(labels);
     result.value = value;
     return result;
+}
+
+inline double value(const std::atomic<uint64_t>& count) noexcept {
+    return static_cast<double>(count.load(std::memory_order_relaxed));
 }
 
 /// Sum over all workers of what `read(counters)` returns.

@@ -2,6 +2,7 @@
 #include "mgmt/accounting.h"
 #include "mgmt/clock_health.h"
 #include "mgmt/metrics_catalog.h"
+#include "mgmt/text.h"
 
 #include <functional>
 #include <utility>
@@ -11,10 +12,6 @@ namespace ravelin {
 namespace {
 
 using Samples = std::vector<Sample>;
-
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
 
 ClockStatus status_of(const Appliance& appliance) {
     return appliance.clocks != nullptr ? appliance.clocks->status() : ClockStatus{};

@@ -17,10 +17,6 @@ using Samples = std::vector<Sample>;
 constexpr std::array<const char*, 2> kTransports{"unix", "http"};
 constexpr std::array<const char*, kLogLevelCount> kLevels{"debug", "info", "warning", "error"};
 
-double value(const ManagementCounters::Count& count) {
-    return static_cast<double>(count.load(std::memory_order_relaxed));
-}
-
 double cpu_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);

@@ -10,10 +10,6 @@ namespace {
 using Samples = std::vector<Sample>;
 using Counts = TunnelTally;
 
-double value(const Counts::Count& count) {
-    return static_cast<double>(count.load(std::memory_order_relaxed));
-}
-
 /// Calls `each(protocol, its keyword)` for every protocol that a tunnel may speak.
 void each_protocol(const auto& each) {
     for (size_t i = 1; i < kVpnProtocolCount; ++i)

@@ -15,10 +15,6 @@ using nlohmann::json;
 
 constexpr double kFraction = 4294967296.0;  // 2^32
 
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 /// How far an NTP timestamp is ahead of the wall clock at `at`. Counted modulo 2^64, so that it
 /// doesn't matter in which era of 136 years either lies (RFC 5905 6).
 Duration ahead(uint64_t timestamp, Instant at, Duration unix_offset) {

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/time.h"
 #include "packet/address.h"
 
 #include <arpa/inet.h>
 #include <charconv>
+#include <chrono>
 #include <concepts>
 #include <string>
 #include <string_view>
 
 namespace ravelin {
+
+/// For people, JSON and metrics.
+[[nodiscard]] inline double seconds(Duration duration) noexcept {
+    return std::chrono::duration<double>(duration).count();
+}
 
 // Writers that only append, for dumps of a million lines: no stream, no temporary string.
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/tunnel_clock.h"
 
+#include "mgmt/text.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -16,10 +18,6 @@ std::string tenths(Duration duration) {
 
 std::string one_end(Duration duration) {
     return tenths(duration) + (duration < 0s ? " s behind" : " s ahead");
-}
-
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
 }
 
 /// 50 ppm: a worse oscillator than that is worth a word.

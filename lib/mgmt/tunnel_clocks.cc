@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "mgmt/text.h"
 #include "mgmt/tunnel_registry.h"
 
 #include <algorithm>
@@ -6,10 +7,6 @@
 namespace ravelin {
 
 namespace {
-
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
 
 std::string step_words(Side side, Duration step) {
     return std::string{"the "} + keyword(side) + "'s clock was set " +

@@ -14,6 +14,9 @@ namespace ravelin {
 
 /// What was seen of a tunnel until its client began another one. Arrays are by Side.
 struct ResetEvidence {
+    /// Renegotiation has 60 s (hand-window) and some seconds in which both keys are in use.
+    static constexpr Duration kRenegotiationShadow = 70s;
+
     Instant at{};                         ///< of the new handshake's first packet
     std::array<Instant, 2> last_seen{};   ///< of the old tunnel; Instant{}: never
     std::array<Duration, 2> keepalive{};  ///< zero: unknown
@@ -52,6 +55,9 @@ struct ResetEvidence {
     /// How long the side had not been heard when the client came back.
     [[nodiscard]] Duration silence(Side side) const noexcept {
         return at - last_seen[static_cast<size_t>(side)];
+    }
+    [[nodiscard]] bool after_renegotiation() const noexcept {
+        return since_renegotiation > 0s && since_renegotiation <= kRenegotiationShadow;
     }
     [[nodiscard]] bool server_silent() const noexcept;
     [[nodiscard]] bool client_silent() const noexcept;

@@ -19,9 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto kClient = static_cast<size_t>(Side::Client);
-constexpr auto kServer = static_cast<size_t>(Side::Server);
-
 std::string ago(Instant then, Instant now) {
     return then == Instant{} ? "never" : seconds_text(now - then);
 }

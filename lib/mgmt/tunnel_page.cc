@@ -12,9 +12,6 @@ namespace ravelin {
 
 namespace {
 
-constexpr auto kClient = static_cast<size_t>(Side::Client);
-constexpr auto kServer = static_cast<size_t>(Side::Server);
-
 void line(std::string& out, std::string_view name, const std::string& value) {
     constexpr size_t kIndent = 2;
     constexpr size_t kColumn = 18;

@@ -8,9 +8,6 @@ namespace ravelin {
 
 namespace {
 
-constexpr auto kClient = static_cast<size_t>(Side::Client);
-constexpr auto kServer = static_cast<size_t>(Side::Server);
-
 /// A handshake that nobody answered for so long counts as unanswered.
 constexpr Duration kAnswerPatience = 10s;
 /// So long an old tunnel has to fall silent when a new one of its client begins beside it.
@@ -22,7 +19,6 @@ constexpr Duration kJustThen = 1s;
 constexpr size_t kMostReturns = 64;
 constexpr Duration kRivalry = 1h;
 constexpr Duration kUsualKeepalive = 10s;
-constexpr Duration kRenegotiationShadow = 70s;
 
 /// How far apart two tunnels of one server may have been heard last, when both went on until the
 /// same moment.
@@ -299,8 +295,7 @@ void TunnelRegistry::pronounce(Trial& trial, TunnelStory& fresh, TunnelStory& ol
     old.tell(trial.at, "verdict", "its client began another tunnel: " + fresh.verdict_text);
     fresh.tell(trial.at, "verdict", sentence);
     TunnelTally::add(counters_.resets[static_cast<size_t>(judgement.verdict)]);
-    if (e.since_renegotiation > 0s && e.since_renegotiation <= kRenegotiationShadow)
-        TunnelTally::add(counters_.resets_after_renegotiation);
+    if (e.after_renegotiation()) TunnelTally::add(counters_.resets_after_renegotiation);
     TunnelNews& news = add_news(fresh, std::max(trial.at, now_), "verdict", sentence);
     news.verdict = judgement.verdict;
     news.log = true;

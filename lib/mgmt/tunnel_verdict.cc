@@ -8,16 +8,11 @@ namespace ravelin {
 
 namespace {
 
-constexpr auto kClient = static_cast<size_t>(Side::Client);
-constexpr auto kServer = static_cast<size_t>(Side::Server);
-
 /// OpenVPN waits 1 to 5 s before it tries again (connect-retry), so that a client that was alive
 /// until it restarted has been silent for a little more than that and one keepalive.
 constexpr Duration kRestartPause = 6s;
 /// The shortest of these pauses: what remains of the silence is the client's ping-restart.
 constexpr Duration kConnectRetry = 1s;
-/// Renegotiation has 60 s (hand-window) and some seconds in which both keys are in use.
-constexpr Duration kRenegotiationShadow = 70s;
 /// So many clients within seconds: an operator's or a clock's doing rather than their networks'.
 constexpr uint32_t kMany = 3;
 
@@ -38,7 +33,7 @@ std::string one_way(const ResetEvidence& e) {
                        seconds_text(e.silence(Side::Client)) + " before it came back";
     const Duration restart = e.silence(Side::Server) - kConnectRetry;
     if (restart >= 2s) text += " (its ping-restart is at most " + seconds_text(restart) + ")";
-    if (e.since_renegotiation > 0s && e.since_renegotiation <= kRenegotiationShadow)
+    if (e.after_renegotiation())
         text +=
             "; the silence began " + seconds_text(e.since_renegotiation) + " after a renegotiation";
     return text;

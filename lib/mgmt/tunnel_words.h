@@ -12,6 +12,10 @@
 
 namespace ravelin {
 
+// Where arrays by Side have each.
+inline constexpr auto kClient = static_cast<size_t>(Side::Client);
+inline constexpr auto kServer = static_cast<size_t>(Side::Server);
+
 /// One end of a tunnel.
 struct TunnelEndpoint {
     Address address{};
