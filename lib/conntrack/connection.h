@@ -22,7 +22,7 @@ inline constexpr uint8_t kSeenReply = 0x04;        ///< netfilter IPS_SEEN_REPLY
 inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
 inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
 inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
-inline constexpr uint8_t kWatched = 0x40;     ///< it is, or could be, a VPN tunnel: UDP or TCP
+inline constexpr uint8_t kWatched = 0x40;     ///< it is, or could be, a VPN tunnel's
 inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by itself: `armed` is past
 }  // namespace connection_flag
 
@@ -51,6 +51,12 @@ union RuleOrData {
 /// Tracked::tunnel of watched TCP, which has no room for a handle: whoever watches knows it by its
 /// index.
 inline constexpr uint32_t kWatchedStream = UINT32_MAX;
+
+/// Connections of these protocols have room for one.
+[[nodiscard]] constexpr bool carries_handle(uint8_t protocol) noexcept {
+    return protocol == ip_protocol::kUdp || protocol == ip_protocol::kEsp ||
+           protocol == ip_protocol::kAh;
+}
 
 /// Tracked::tunnel of UDP that asks a time server (NTP): no tunnel, and no handle.
 inline constexpr uint32_t kWatchedNtp = UINT32_MAX - 1;

@@ -145,8 +145,8 @@ class Conntrack {
     /// The connection has begun anew.
     void forget(Tombstone& tombstone) noexcept;
 
-    // A UDP connection that is, or could be, a VPN tunnel carries the handle of whoever watches it;
-    // one of TCP only that somebody does: kWatchedStream.
+    // What is, or could be, a VPN tunnel carries the handle of whoever watches it
+    // (carries_handle()); TCP only that somebody does: kWatchedStream.
 
     /// From its next packet on Tracked says `handle`; 0: no longer.
     void watch(uint32_t index, uint32_t handle) noexcept;

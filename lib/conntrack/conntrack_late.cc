@@ -51,7 +51,7 @@ std::array<uint32_t, 2> expected_numbers(const Connection& connection) noexcept 
     if (connection.key.protocol == ip_protocol::kTcp)
         return {protocol.tcp.window[0].end, protocol.tcp.window[1].end};
     if (connection.key.protocol == ip_protocol::kSctp) return protocol.sctp.tag;
-    if (connection.key.protocol == ip_protocol::kUdp) return {connection.remembered_by(), 0};
+    if (carries_handle(connection.key.protocol)) return {connection.remembered_by(), 0};
     return {};
 }
 
@@ -108,7 +108,7 @@ Late Conntrack::find_late(const FlowId& id, const uint8_t* l4, const TombstoneOp
     const bool original = late.tombstone->has(flag::kOriginalSwapped) == id.swapped;
     late.direction = original ? Direction::Original : Direction::Reply;
     late.certainty = certainty_of(*late.tombstone, id.key, l4, late.direction);
-    if (id.key.protocol == ip_protocol::kUdp) late.tunnel = late.tombstone->expected[0];
+    if (carries_handle(id.key.protocol)) late.tunnel = late.tombstone->expected[0];
     // An error goes against the packet that it quotes.
     if (l4 == nullptr) late.direction = opposite(late.direction);
     return late;

@@ -15,24 +15,30 @@ uint8_t pass_bit(Direction direction) noexcept {
     return static_cast<uint8_t>(1U << PlainData::kFirstBit << static_cast<unsigned>(direction));
 }
 
+bool is_udp(const Connection& connection) noexcept {
+    return connection.key.protocol == ip_protocol::kUdp;
+}
+
 }  // namespace
 
 void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
     Connection& connection = connections_[index];
-    DCHECK(connection.has(flag::kUsed) && connection.key.protocol == ip_protocol::kUdp);
+    DCHECK(connection.has(flag::kUsed) && carries_handle(connection.key.protocol));
+    // ESP and AH have no state of their own, and nothing of them passes by.
     UdpState& udp = connection.protocol.udp;
     const uint16_t rule = connection.allowed_by();
     udp.tunnel = handle;
     udp.lifetime = 0;
     udp.seen = {static_cast<uint32_t>(connection.packets[0]),
                 static_cast<uint32_t>(connection.packets[1])};
+    connection.flags = static_cast<uint8_t>(handle != 0 ? connection.flags | flag::kWatched
+                                                        : connection.flags & ~flag::kWatched);
+    if (!is_udp(connection)) return;
     connection.state = handle != 0 ? uint8_t{0} : connection.timeout_set;
     if (handle != 0) {
-        connection.flags |= flag::kWatched;
         udp.rule = rule;
         connection.rule_or_data.data_byte = {};
     } else {
-        connection.flags &= static_cast<uint8_t>(~flag::kWatched);
         connection.rule_or_data.rule = rule;
     }
 }
@@ -89,6 +95,7 @@ void Conntrack::watch_stream(uint32_t index, bool on) noexcept {
 
 void Conntrack::prolong(uint32_t index, Duration timeout, Instant now) noexcept {
     Connection& connection = connections_[index];
+    if (!is_udp(connection)) return;
     const auto ticks = (timeout + kTick - Duration{1}) / kTick;
     connection.protocol.udp.lifetime = static_cast<uint32_t>(ticks);
     if (connection.deadline.before(Tick::not_before(now + timeout))) renew(index, timeout, now);
@@ -96,7 +103,7 @@ void Conntrack::prolong(uint32_t index, Duration timeout, Instant now) noexcept 
 
 void Conntrack::assure(uint32_t index, Instant now) noexcept {
     Connection& connection = connections_[index];
-    if (connection.has(flag::kAssured)) return;
+    if (connection.has(flag::kAssured) || !is_udp(connection)) return;
     gauge(connection).subtract();
     connection.flags |= flag::kAssured;
     gauge(connection).add();

@@ -5,6 +5,7 @@
 #include "packet/icmp.h"
 #include "packet/udp.h"
 #include "pipeline/query.h"
+#include "vpn/bare_ipsec.h"
 
 #include <algorithm>
 
@@ -19,6 +20,37 @@ std::span<const uint8_t> udp_payload(const Packet& packet) noexcept {
     const uint32_t length = load_be16(udp + 4);
     const uint32_t end = length == 0 ? headers.l4_length : std::min(length, headers.l4_length);
     return {udp + Udp::kLength, end > Udp::kLength ? end - Udp::kLength : 0};
+}
+
+/// What a tunnel's observer is shown of it.
+std::span<const uint8_t> payload_of(const Packet& packet) noexcept {
+    const Headers& headers = packet.headers;
+    const uint8_t* l4 = packet.frame.data + headers.l4_offset;
+    if (headers.protocol == ip_protocol::kEsp) return {l4, headers.l4_length};
+    if (headers.protocol != ip_protocol::kAh) return udp_payload(packet);
+    // From its SPI on AH begins as ESP does (RFC 4302 2). What it protects has any length.
+    constexpr uint32_t kSpiAt = 4;
+    return {l4 + kSpiAt, (headers.l4_length - kSpiAt) & ~uint32_t{3}};
+}
+
+/// Which way the packet goes within its tunnel: that is its way within the connection, `direction`,
+/// but of bare IPsec, where that differs from one to the other, the port says it.
+Direction direction_in_tunnel(uint32_t handle, const Packet& packet, Direction direction,
+                              const Shard& shard) noexcept {
+    const Tunnel* tunnel = shard.tunnels.find(handle);
+    if (tunnel == nullptr || !tunnel->bare) return direction;
+    const bool inside = shard.topology.ports[packet.frame.port].inside;
+    return inside == tunnel->client_inside ? tunnel->client_direction
+                                           : opposite(tunnel->client_direction);
+}
+
+TunnelPacket tunnel_packet(uint32_t handle, const Packet& packet, Direction direction,
+                           const Shard& shard) noexcept {
+    return {.connection = packet.connection,
+            .direction = direction_in_tunnel(handle, packet, direction, shard),
+            .payload = payload_of(packet),
+            .fragmented = packet.from_fragments,
+            .without_udp = is_ipsec(packet.headers.protocol)};
 }
 
 TunnelSegment segment_of(const Packet& packet) noexcept {
@@ -36,9 +68,11 @@ TunnelSegment segment_of(const Packet& packet) noexcept {
 TunnelFirst first_of(const Packet& packet, const Query& query, std::span<const uint8_t> payload,
                      const Shard& shard) noexcept {
     const PortRole& role = shard.topology.ports[packet.frame.port];
+    std::array<uint16_t, 2> port{};
+    if (!is_ipsec(query.protocol)) port = {query.source_port, query.destination_port};
     return {.connection = packet.connection,
             .address = {query.source, query.destination},
-            .port = {query.source_port, query.destination_port},
+            .port = port,
             .ip_protocol = query.protocol,
             .wire = role.wire,
             .from_inside = role.inside,
@@ -139,7 +173,8 @@ void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
                         Shard& shard) noexcept {
     Conntrack& conntrack = shard.conntrack;
     const Tunnel* tunnel = shard.tunnels.find(handle);
-    if (tunnel == nullptr || conntrack.watched_as(connection) != handle) return;
+    // The bytes of an SPI may begin IKE, too.
+    if (tunnel == nullptr || tunnel->bare || conntrack.watched_as(connection) != handle) return;
     for (const Direction direction : {Direction::Original, Direction::Reply}) {
         const auto side = static_cast<size_t>(tunnel->side_of(direction));
         if (tunnel->connection != connection || !tunnel->confirmed()) {
@@ -153,18 +188,34 @@ void settle_what_passes(uint32_t connection, Direction seen, uint32_t handle,
     }
 }
 
+/// Its observer sees the packet. `passed`: data that has passed by before.
+void show(const Packet& packet, uint32_t handle, const std::array<uint32_t, 2>& passed,
+          Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    TunnelPacket seen = tunnel_packet(handle, packet, packet.direction, shard);
+    seen.passed = passed;
+    const TunnelTable::Effect effect = shard.tunnels.observe(handle, seen, runtime.tunnels, now);
+    if (effect.changed) apply(effect, packet.connection, handle, shard, now);
+    settle_what_passes(packet.connection, packet.direction,
+                       effect.handle != 0 ? effect.handle : handle, shard);
+}
+
 }  // namespace
 
-void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept {
-    const uint32_t handle =
-        shard.tunnels.begin(first_of(packet, query, udp_payload(packet), shard), now);
+void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, const Runtime& runtime,
+                     Instant now) noexcept {
+    const auto payload = payload_of(packet);
+    const uint32_t handle = shard.tunnels.begin(first_of(packet, query, payload, shard), now);
     if (handle == TunnelTable::kNoTunnel) {
-        if (query.destination_port == NtpPacket::kPort &&
-            observe_ntp(packet, udp_payload(packet), shard, now))
+        if (query.protocol == ip_protocol::kUdp && query.destination_port == NtpPacket::kPort &&
+            observe_ntp(packet, payload, shard, now))
             shard.conntrack.watch(packet.connection, kWatchedNtp);
         return;
     }
     shard.conntrack.watch(packet.connection, handle);
+    const Tunnel& tunnel = *shard.tunnels.find(handle);
+    if (tunnel.bare && tunnel.connection != packet.connection) {  // one more of its connections
+        return show(packet, handle, {}, shard, runtime, now);
+    }
     settle_what_passes(packet.connection, packet.direction, handle, shard);
 }
 
@@ -198,8 +249,9 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
     if (packet.is_icmp_error) {
         const uint32_t handle = stream ? shard.tunnels.stream(packet.connection) : packet.tunnel;
         if (handle == TunnelTable::kNoTunnel) return;
-        shard.tunnels.icmp_error(handle, packet.direction, packet.headers.icmp_type,
-                                 packet.headers.icmp_code, path_mtu(packet), now);
+        shard.tunnels.icmp_error(
+            handle, direction_in_tunnel(handle, packet, packet.direction, shard),
+            packet.headers.icmp_type, packet.headers.icmp_code, path_mtu(packet), now);
         return;
     }
     if (stream) return observe_segment(packet, shard, runtime, now);
@@ -209,31 +261,20 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
             return packet.drop(reason);
     }
     const std::array<uint32_t, 2> passed = shard.conntrack.take_passed(packet.connection, now);
-    const TunnelTable::Effect effect = shard.tunnels.observe(packet.tunnel,
-                                                             {.connection = packet.connection,
-                                                              .direction = packet.direction,
-                                                              .payload = udp_payload(packet),
-                                                              .fragmented = packet.from_fragments,
-                                                              .passed = passed},
-                                                             runtime.tunnels, now);
-    if (effect.changed) apply(effect, packet.connection, packet.tunnel, shard, now);
-    settle_what_passes(packet.connection, packet.direction,
-                       effect.handle != 0 ? effect.handle : packet.tunnel, shard);
+    show(packet, packet.tunnel, passed, shard, runtime, now);
 }
 
 void name_late(const Packet& packet, Late& late, Shard& shard, Instant now) noexcept {
     late.tunnel_id = shard.tunnels.id_of(late.tunnel);
     if (packet.is_icmp_error) return;
-    const TunnelTable::Packet seen{.direction = late.direction, .payload = udp_payload(packet)};
+    const TunnelTable::Packet seen = tunnel_packet(late.tunnel, packet, late.direction, shard);
     if (shard.tunnels.late(late.tunnel, seen, static_cast<uint64_t>(packet.reason), now))
         late.certainty = Certainty::Exact;
 }
 
 bool resume_tunnel(const Packet& packet, const Late& late, const Opening& opening, Shard& shard,
                    const Runtime& runtime, Instant now) noexcept {
-    const TunnelTable::Packet seen{.direction = late.direction,
-                                   .payload = udp_payload(packet),
-                                   .fragmented = packet.from_fragments};
+    const TunnelTable::Packet seen = tunnel_packet(late.tunnel, packet, late.direction, shard);
     if (!shard.tunnels.resumes(late.tunnel, seen, now)) return false;
     const uint32_t handle = late.tunnel;
     FlowId id = packet.id;
@@ -244,7 +285,7 @@ bool resume_tunnel(const Packet& packet, const Late& late, const Opening& openin
     if (opened.reason != DropReason::None) return false;
     shard.conntrack.resume(opened.index, late);
     shard.conntrack.watch(opened.index, handle);
-    const Side from = shard.tunnels.find(handle)->side_of(late.direction);
+    const Side from = shard.tunnels.find(handle)->side_of(seen.direction);
     const Duration timeout = shard.tunnels.resume(handle, opened.index, from, now);
     if (timeout != Duration{}) shard.conntrack.prolong(opened.index, timeout, now);
     return true;
@@ -277,7 +318,10 @@ void tend_tunnels(Shard& shard, const Runtime& runtime, Instant now) noexcept {
             return passed;
         },
         [&](uint32_t connection, const TunnelTable::Effect& effect) {
-            conntrack.close(connection, end_reason(effect.reason), effect.by, now);
+            if (effect.close)
+                conntrack.close(connection, end_reason(effect.reason), effect.by, now);
+            else
+                conntrack.prolong(connection, effect.timeout, now);
         });
 }
 

@@ -10,9 +10,10 @@ namespace ravelin {
 
 // What joins connections and tunnels: the one place that knows both tables.
 
-/// After the first packet of a UDP connection was allowed: could it begin a tunnel? `query` has
-/// its ends.
-void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, Instant now) noexcept;
+/// After the first packet of a connection of UDP, ESP or AH was allowed: could it begin a tunnel,
+/// or belong to one? `query` has its ends.
+void look_for_tunnel(const Packet& packet, const Query& query, Shard& shard, const Runtime& runtime,
+                     Instant now) noexcept;
 
 /// A new TCP connection: its first segments are looked at, until it is clear what it carries.
 void look_for_stream(uint32_t connection, Shard& shard, Instant now) noexcept;

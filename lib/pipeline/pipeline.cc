@@ -8,6 +8,7 @@
 #include "pipeline/query.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stale.h"
+#include "vpn/bare_ipsec.h"
 
 namespace ravelin {
 
@@ -117,9 +118,9 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     packet.flow = opened.flow;
     packet.action = Action::Forward;
     if (!runtime.tunnels.observe) return;
-    if (udp) {
+    if (udp || is_ipsec(headers.protocol)) {
         packet.connection = opened.index;
-        look_for_tunnel(packet, query, shard, now);
+        look_for_tunnel(packet, query, shard, runtime, now);
     } else if (headers.protocol == ip_protocol::kTcp) {
         look_for_stream(opened.index, shard, now);
     }

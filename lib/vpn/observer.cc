@@ -2,6 +2,7 @@
 #include "vpn/observer.h"
 
 #include "packet/headers.h"
+#include "vpn/bare_ipsec.h"
 
 #include <algorithm>
 
@@ -57,6 +58,7 @@ bool may_begin(const Seen& first) noexcept {
 }
 
 bool recognise(const Seen& first, Tunnel& tunnel) noexcept {
+    if (is_ipsec(tunnel.ip_protocol)) return begins_as(VpnProtocol::Esp, true, first, tunnel);
     const VpnProtocol protocol = by_first_byte(first.payload[0]);
     const bool ipsec = is_ipsec_port(first.port[0]) || is_ipsec_port(first.port[1]);
     // On IPsec's ports another protocol has to show its handshake: what could be data is ESP.

@@ -68,7 +68,10 @@ struct alignas(64) Tunnel {
     std::array<bool, 2> silent{};  ///< its silence has been told
     bool client_inside = false;
     bool picked_up = false;
-    bool expected = false;  ///< picked up, and a worker has seen the session lately
+    /// IPsec that no NAT has made hide in UDP 4500: see lib/vpn/bare_ipsec.cc.
+    bool bare = false;
+    bool newest_between = false;  ///< bare: new connections between its addresses join it
+    bool expected = false;        ///< picked up, and a worker has seen the session lately
     // In TCP's stream, where packets stand one behind the other.
     bool in_stream = false;
     uint8_t searches = 0;            ///< for the beginning of a packet, in vain, one by one
@@ -82,6 +85,8 @@ struct alignas(64) Tunnel {
     Address left_address{};
     uint32_t left_connection = UINT32_MAX;
     uint16_t left_port = 0;
+    /// Bare: another connection of it that was heard, which it goes on in when `connection` ends.
+    uint32_t beside = UINT32_MAX;
     Instant moved{};
     bool old_address_told = false;
     /// Of a candidate: the tunnel whose client this may be, if the server answers here. 0: none.
@@ -93,6 +98,11 @@ struct alignas(64) Tunnel {
 
     [[nodiscard]] Side side_of(Direction direction) const noexcept {
         return direction == client_direction ? Side::Client : Side::Server;
+    }
+    /// To a connection from elsewhere.
+    [[nodiscard]] bool may_move() const noexcept { return !in_stream && !bare; }
+    [[nodiscard]] bool is_open() const noexcept {
+        return protocol != VpnProtocol::None && stage != TunnelStage::Closed;
     }
     [[nodiscard]] bool confirmed() const noexcept { return stage != TunnelStage::Candidate; }
 };

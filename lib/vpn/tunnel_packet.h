@@ -13,7 +13,8 @@ namespace ravelin {
 
 // What goes in and out of the table of tunnels (tunnels.h).
 
-/// A new UDP connection, as its first packet shows it; or one of TCP, as its first record does.
+/// A new UDP connection, as its first packet shows it; or one of TCP, as its first record does; or
+/// one of ESP or AH, which has no ports.
 struct TunnelFirst {
     uint32_t connection = 0;
     std::array<Address, 2> address{};  ///< source, destination
@@ -30,6 +31,7 @@ struct TunnelPacket {
     Direction direction = Direction::Original;
     std::span<const uint8_t> payload{};
     bool fragmented = false;           ///< it is a datagram that came in fragments
+    bool without_udp = false;          ///< ESP, or AH from its SPI on
     std::array<uint32_t, 2> passed{};  ///< by Direction: data that passed by before it
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/byteorder.h"
 #include "base/check.h"
+#include "vpn/bare_ipsec.h"
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +11,10 @@
 namespace ravelin {
 
 namespace {
+
+constexpr uint8_t kMostInspected = 16;
+/// Of a session whose handshake nobody saw: its packets prove little each.
+constexpr uint8_t kMostPickedUp = 200;
 
 Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
     switch (tunnel.protocol) {
@@ -27,6 +32,29 @@ Seeing observe_as(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept {
             break;
     }
     return Seeing::Reject;
+}
+
+/// IPsec that no NAT has made hide in UDP 4500.
+bool is_bare(const Tunnel& tunnel) noexcept {
+    if (is_ipsec(tunnel.ip_protocol)) return true;
+    return tunnel.protocol == VpnProtocol::Ike &&
+           (tunnel.port[0] == ipsec::kIkePort || tunnel.port[1] == ipsec::kIkePort);
+}
+
+/// What an observer is told. The IKE of bare IPsec has its port, whatever the tunnel began with.
+std::array<uint16_t, 2> ports_of(const Tunnel& tunnel, const TunnelPacket& packet) noexcept {
+    if (!tunnel.bare) return tunnel.port;
+    if (packet.without_udp) return {};
+    return {ipsec::kIkePort, ipsec::kIkePort};
+}
+
+bool is_plain_data(const Tunnel& tunnel, const TunnelPacket& packet, size_t side) noexcept {
+    if (packet.payload.size() <= tunnel.small[side] || packet.fragmented ||
+        packet.payload[0] != tunnel.data_byte[side])
+        return false;
+    // Another SPI may begin with the same byte, and so may IKE.
+    return !tunnel.bare ||
+           (packet.without_udp && load_be32(packet.payload.data()) == tunnel.peer_id[side]);
 }
 
 /// Every pair that stands by Side.
@@ -71,6 +99,7 @@ TunnelTable::TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t wo
       slots_{capacity},
       roaming_{size_t{capacity} * 2},
       streams_{std::max(capacity, 1U)},
+      pairs_{std::max(capacity, 1U)},
       counters_{counters},
       events_{events},
       sessions_{sessions} {
@@ -127,6 +156,7 @@ uint32_t TunnelTable::take_slot() noexcept {
     }
     unlink_candidate(slot);
     forget_stream(slots_[slot]);
+    forget_pair(slots_[slot]);
     counters_.displaced.add();
     return slot;
 }
@@ -139,12 +169,11 @@ const Tunnel* TunnelTable::find(uint32_t handle) const noexcept {
     return same ? &tunnel : nullptr;
 }
 
-// ----------------------------------------------------------------------------------------
-// beginning
+// --------------------------------------------------------------------------------------- beginning
 
 uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     const Seen seen{.payload = first.payload, .from = Side::Client, .now = now, .port = first.port};
-    if (capacity_ == 0 || !may_begin(seen)) return kNoTunnel;
+    if (capacity_ == 0 || !(is_ipsec(first.ip_protocol) || may_begin(seen))) return kNoTunnel;
     Tunnel found;
     found.address = first.address;
     found.port = first.port;
@@ -153,6 +182,10 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     found.connection = first.connection;
     found.client_inside = first.from_inside;
     found.wire = first.wire;
+    found.bare = is_bare(found);
+    if (found.bare) {
+        if (const uint32_t handle = part_of(found); handle != kNoTunnel) return handle;
+    }
     found.started = now;
     found.changed = now;
     found.inspected = 1;
@@ -160,7 +193,8 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     if (found.picked_up) {
         // Data, and nobody has seen its handshake: a client that has moved, or one from before our
         // start. Of the latter, the end outside is taken for the client.
-        if (const uint32_t handle = roam(first, found, now); handle != kNoTunnel) {
+        if (const uint32_t handle = found.bare ? kNoTunnel : roam(first, found, now);
+            handle != kNoTunnel) {
             // It is a packet of the client's like any other: where a NAT forgets the client between
             // two keepalives, each of these moves it.
             static_cast<void>(observe_as(slots_[handle & 0xffff], seen, desk_));
@@ -176,12 +210,13 @@ uint32_t TunnelTable::begin(const First& first, Instant now) noexcept {
     if (slot == kNone) return kNoTunnel;
     // No handle is kNoTunnel, kWatchedStream or kWatchedNtp.
     found.generation = static_cast<uint16_t>(slots_[slot].generation % 0xfffe + 1);
-    if (found.picked_up && found.client_direction == Direction::Original) {
+    if (found.picked_up && found.client_direction == Direction::Original && !found.bare) {
         found.provisional = may_continue(found);
         found.expected = sessions_ != nullptr && sessions_->knows(found, now);
     }
     slots_[slot] = found;
     link_candidate(slot);
+    if (found.bare) list_pair(slot);
     if (!found.picked_up)
         tell(slots_[slot], TunnelEventKind::Started, Side::Client, now, found.session[0]);
     return handle_of(slot);
@@ -228,21 +263,28 @@ TunnelTable::Effect TunnelTable::observe(uint32_t handle, const Packet& packet,
                                          const TunnelOptions& options, Instant now) noexcept {
     const uint32_t slot = handle & 0xffff;
     Tunnel& tunnel = slots_[slot];
-    if (tunnel.generation != handle >> 16 || !is_open(tunnel))
+    if (tunnel.generation != handle >> 16 || !tunnel.is_open())
         return {.changed = true, .watched = false};
     const Side from = tunnel.side_of(packet.direction);
-    if (packet.connection == tunnel.connection) {
+    if (tunnel.bare && packet.connection != tunnel.connection) {
+        tunnel.beside = packet.connection;
+        // IKE's is the one to live in, so that whoever asks next is answered, however late.
+        if (!packet.without_udp) std::swap(tunnel.beside, tunnel.connection);
+    }
+    const bool elsewhere = packet.connection != tunnel.connection && !tunnel.bare;
+    if (!elsewhere) {
         const auto side = static_cast<size_t>(from);
         hear_passed(tunnel, packet.passed, now);
-        if (packet.payload.size() > tunnel.small[side] &&
-            packet.payload[0] == tunnel.data_byte[side] && !packet.fragmented) {
+        if (is_plain_data(tunnel, packet, side)) {
             hear_data(tunnel, from, packet.payload, now);
             return {};
         }
     }
     counters_.inspected.add();
-    if (packet.connection != tunnel.connection) look_elsewhere(tunnel, packet, from, now);
-    if (packet.connection != tunnel.connection) return {};
+    if (elsewhere) {
+        look_elsewhere(tunnel, packet, from, now);
+        if (packet.connection != tunnel.connection) return {};
+    }
 
     if (tunnel.provisional != kNoTunnel && !packet.fragmented) [[unlikely]] {
         const Effect effect = look_provisional(slot, packet, from, now);
@@ -252,14 +294,15 @@ TunnelTable::Effect TunnelTable::observe(uint32_t handle, const Packet& packet,
     if (packet.fragmented) {
         ++tunnel.fragments[static_cast<size_t>(from)];
     } else if (!packet.payload.empty()) {
-        const Seen seen{.payload = packet.payload, .from = from, .now = now, .port = tunnel.port};
+        const Seen seen{
+            .payload = packet.payload, .from = from, .now = now, .port = ports_of(tunnel, packet)};
         const TunnelStage before = tunnel.stage;
         effect = judge(slot, observe_as(tunnel, seen, desk_), from, options);
         if (!effect.watched) return effect;
         effect.completed =
             before < TunnelStage::Established && tunnel.stage == TunnelStage::Established;
         effect.changed |= effect.completed;
-        if (sessions_ != nullptr && !tunnel.in_stream && tunnel.confirmed() && from == Side::Client)
+        if (sessions_ != nullptr && tunnel.may_move() && tunnel.confirmed() && from == Side::Client)
             sessions_->note(tunnel, worker_, now);
     }
     hear(tunnel, from, now);
@@ -281,6 +324,7 @@ TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
         counters_.rejected[static_cast<size_t>(tunnel.protocol)].add();
         unlink_candidate(slot);
         forget_stream(tunnel);
+        forget_pair(tunnel);
         tunnel.protocol = VpnProtocol::None;
         release(slot);
         return {.changed = true, .watched = false};
@@ -290,7 +334,7 @@ TunnelTable::Effect TunnelTable::judge(uint32_t slot, Seeing seeing, Side from,
         unlink_candidate(slot);
         counters_.confirmed[static_cast<size_t>(tunnel.protocol)].add();
     }
-    if (!tunnel.in_stream && (tunnel.peer_id[0] != 0 || tunnel.protocol == VpnProtocol::OpenVpn))
+    if (tunnel.may_move() && (tunnel.peer_id[0] != 0 || tunnel.protocol == VpnProtocol::OpenVpn))
         remember(tunnel, handle_of(slot));
     Effect effect;
     if (seeing == Seeing::Close) {
@@ -320,67 +364,6 @@ void TunnelTable::icmp_error(uint32_t handle, Direction direction, uint8_t type,
     if (tunnel.path_mtu != 0 && mtu >= tunnel.path_mtu) return;
     tunnel.path_mtu = mtu;
     tell(tunnel, TunnelEventKind::PathMtu, from, now, mtu);
-}
-
-// ---------------------------------------------------------------------------------------- telling
-
-void TunnelTable::push(TunnelEvent& event, const Tunnel& tunnel) noexcept {
-    if (events_ == nullptr) return;
-    record(tunnel, event.at, event.tunnel);
-    if (!events_->push(event)) counters_.events_lost.add();
-}
-
-void TunnelTable::tell(const Tunnel& tunnel, TunnelEventKind kind, Side from, Instant now,
-                       uint64_t value) noexcept {
-    TunnelEvent event;
-    event.kind = kind;
-    event.from = from;
-    event.at = now;
-    event.value = value;
-    push(event, tunnel);
-}
-
-void TunnelTable::record(const Tunnel& tunnel, Instant now, TunnelRecord& out) const noexcept {
-    out = TunnelRecord{};
-    out.id = id_of(handle_of(slot_of(tunnel)));
-    out.address = tunnel.address;
-    out.port = tunnel.port;
-    out.ip_protocol = tunnel.ip_protocol;
-    out.wire = tunnel.wire;
-    out.worker = worker_;
-    out.client_inside = tunnel.client_inside;
-    out.picked_up = tunnel.picked_up;
-    out.protocol = tunnel.protocol;
-    out.wrap = tunnel.wrap;
-    out.stage = tunnel.stage;
-    out.session = tunnel.session;
-    out.peer_id = tunnel.peer_id;
-    out.key_id = tunnel.key_id;
-    out.started = tunnel.started;
-    out.established = tunnel.established;
-    for (size_t side = 0; side < 2; ++side) {
-        if (tunnel.seen[side])
-            out.last_seen[side] = now - Tick::at(now).since(tunnel.last_seen[side]) * kTick;
-        out.keepalive[side] = tunnel.rhythm[side].interval();
-    }
-    out.data_packets = tunnel.data_packets;
-    out.smallest_data = tunnel.smallest_data;
-    out.largest_data = tunnel.largest_data;
-    out.renegotiations = tunnel.renegotiations;
-    out.renegotiated_by = tunnel.renegotiated_by;
-    out.renegotiation_interval = tunnel.renegotiation_interval;
-    out.timeout = tunnel.timeout;
-    out.moves = tunnel.moves;
-    out.icmp_errors = tunnel.icmp_errors;
-    out.fragments = tunnel.fragments;
-    out.path_mtu = tunnel.path_mtu;
-}
-
-bool TunnelTable::dump(uint32_t& cursor, uint32_t budget, std::span<TunnelRecord> out,
-                       uint32_t& written, Instant now) const noexcept {
-    for (; cursor < capacity_ && budget > 0 && written < out.size(); ++cursor, --budget)
-        if (is_open(slots_[cursor])) record(slots_[cursor], now, out[written++]);
-    return cursor == capacity_;
 }
 
 }  // namespace ravelin

@@ -18,17 +18,18 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace ravelin {
 
 /// The tunnels of one shard.
 ///
 /// Theory: a new UDP connection whose first packet could begin a tunnel gets a slot, and its
-/// connection carries the slot's handle (of TCP see streams.cc); every other one costs one test of
-/// a flag. Until the
-/// server side has answered in kind a slot is a candidate: it changes nothing, and gives way, the
-/// oldest first, when slots run out. A tunnel that is confirmed keeps its slot until its connection
-/// ends, so a flood of look-alikes takes no tunnel's place.
+/// connection carries the slot's handle (of TCP see streams.cc, of ESP and AH bare_ipsec.cc); every
+/// other one costs one test of a flag. Until the server side has answered in kind a slot is a
+/// candidate: it changes nothing, and gives way, the oldest first, when slots run out. A tunnel
+/// that is confirmed keeps its slot until its connection ends, so a flood of look-alikes takes no
+/// tunnel's place.
 ///
 /// Nearly all packets of a tunnel are plain data, and don't come here: whoever owns the connection
 /// knows them by Tunnel::data_byte and Tunnel::small, counts them, and says how many there were
@@ -46,8 +47,8 @@ class TunnelTable {
     /// In one round of so many the next data packet of each direction is asked for.
     static constexpr uint32_t kSampleRounds = 4;
 
-    /// `events` and `sessions` may be nullptr: nobody is told. At most kMost slots; 0: nothing is
-    /// observed.
+    /// `events` and `sessions` may be nullptr: nobody is told. kMost slots at most; 0: none
+    /// watched.
     TunnelTable(uint32_t capacity, const HashSecret& secret, uint8_t worker,
                 TunnelCounters& counters, SpscRing<TunnelEvent>* events,
                 SessionDirectory* sessions = nullptr);
@@ -57,7 +58,8 @@ class TunnelTable {
     using Effect = TunnelEffect;
     using Segment = TunnelSegment;
 
-    /// The handle that its connection is to carry, or kNoTunnel.
+    /// The handle that its connection is to carry, or kNoTunnel. Of bare IPsec it may be that of a
+    /// tunnel that is there: then observe() has to see this packet, too.
     uint32_t begin(const First& first, Instant now) noexcept;
 
     /// One packet of a connection that carries `handle`.
@@ -97,23 +99,27 @@ class TunnelTable {
     /// Notices silence and connections that have ended; looks at no more than `budget` slots.
     /// `carries(connection)` is the handle that a live connection carries, or kNoTunnel;
     /// `take_passed(connection, sample)` is Packet::passed, and with `sample` the next data of the
-    /// directions that had any has to come to observe(); `close` takes (connection, Effect).
-    template <class Carries, class TakePassed, class Close>
+    /// directions that had any has to come to observe(); `apply` takes (connection, Effect), of
+    /// which only `close` and `timeout` are set.
+    template <class Carries, class TakePassed, class Apply>
     void tend(Instant now, uint32_t budget, const TunnelOptions& options, Carries carries,
-              TakePassed take_passed, Close close) noexcept {
+              TakePassed take_passed, Apply apply) noexcept {
         if (used_ == 0) cursor_ = 0;
         if (used_ == 0 || now < next_round_) return;
         for (; cursor_ < begun_ && budget > 0; ++cursor_, --budget) {
             Tunnel& tunnel = slots_[cursor_];
-            if (!is_open(tunnel)) continue;
+            if (!tunnel.is_open()) continue;
             const uint32_t handle = handle_of(cursor_);
             if (carries(tunnel.connection) != handle) {
-                ended(tunnel, now);
-                continue;
+                if (tunnel.beside == kNone || carries(tunnel.beside) != handle) {
+                    ended(tunnel, now);
+                    continue;
+                }
+                tunnel.connection = std::exchange(tunnel.beside, kNone);
             }
             hear_passed(tunnel, take_passed(tunnel.connection, round_ % kSampleRounds == 0), now);
             const Effect effect = check(tunnel, options, now);
-            if (effect.close) close(tunnel.connection, effect);
+            if (effect.changed) apply(tunnel.connection, effect);
         }
         if (cursor_ < begun_) return;
         cursor_ = 0;
@@ -123,7 +129,7 @@ class TunnelTable {
 
     /// The live tunnel in this slot, or nullptr; data of it has passed by, as tend() would find.
     [[nodiscard]] const Tunnel* in_slot(uint32_t slot) const noexcept {
-        return is_open(slots_[slot]) ? &slots_[slot] : nullptr;
+        return slots_[slot].is_open() ? &slots_[slot] : nullptr;
     }
     void note_passed(uint32_t slot, const std::array<uint32_t, 2>& passed, Instant now) noexcept {
         hear_passed(slots_[slot], passed, now);
@@ -143,18 +149,12 @@ class TunnelTable {
     [[nodiscard]] const Tunnel* find(uint32_t handle) const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] bool is_empty() const noexcept { return used_ == 0; }
-    /// tend() has more to look at before the next round.
     [[nodiscard]] bool is_in_round() const noexcept { return cursor_ != 0; }
-    [[nodiscard]] size_t memory_bytes() const noexcept { return slots_.bytes() + roaming_.bytes(); }
+    [[nodiscard]] size_t memory_bytes() const noexcept {
+        return slots_.bytes() + roaming_.bytes() + streams_.memory_bytes() + pairs_.memory_bytes();
+    }
 
   private:
-    static constexpr uint8_t kMostInspected = 16;
-    /// Of a session whose handshake nobody saw: its packets prove little each.
-    static constexpr uint8_t kMostPickedUp = 200;
-
-    [[nodiscard]] static bool is_open(const Tunnel& tunnel) noexcept {
-        return tunnel.protocol != VpnProtocol::None && tunnel.stage != TunnelStage::Closed;
-    }
     [[nodiscard]] uint32_t handle_of(uint32_t slot) const noexcept {
         return static_cast<uint32_t>(slots_[slot].generation) << 16 | slot;
     }
@@ -178,11 +178,15 @@ class TunnelTable {
     /// The tunnel goes on in this connection of its client, whose packet showed `counter`.
     void move(Tunnel& tunnel, uint32_t connection, const Address& address, uint16_t port,
               Instant now) noexcept;
-    [[nodiscard]] static bool same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept;
     [[nodiscard]] size_t roaming_bucket(const Tunnel& tunnel) const noexcept;
     void remember(const Tunnel& tunnel, uint32_t handle) noexcept;
     [[nodiscard]] static bool find_step(Tunnel& tunnel, Side from, const Segment& segment) noexcept;
     void forget_stream(Tunnel& tunnel) noexcept;
+    /// Of bare IPsec (bare_ipsec.cc): the handle of the tunnel that `candidate` is a part of.
+    [[nodiscard]] uint32_t part_of(const Tunnel& candidate) const noexcept;
+    [[nodiscard]] uint32_t newest_between(const Tunnel& ends) const noexcept;
+    void list_pair(uint32_t slot) noexcept;
+    void forget_pair(Tunnel& tunnel) noexcept;
     Effect check(Tunnel& tunnel, const TunnelOptions& options, Instant now) noexcept;
     void check_silence(Tunnel& tunnel, Instant now) noexcept;
     void ended(Tunnel& tunnel, Instant now) noexcept;
@@ -223,6 +227,7 @@ class TunnelTable {
     PageArray<Tunnel> slots_;
     PageArray<uint32_t> roaming_;  ///< handles, four to a bucket
     FlowTable streams_;            ///< slots, by TCP connection
+    FlowTable pairs_;              ///< slots of bare IPsec, by addresses
     uint32_t used_ = 0;
     uint32_t begun_ = 0;          ///< slots from here on were never used
     uint32_t free_ = kNone;       ///< first unused slot, the next one in `newer`

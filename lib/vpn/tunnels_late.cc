@@ -81,10 +81,12 @@ Duration TunnelTable::resume(uint32_t handle, uint32_t connection, Side from,
     tunnel.close_reason = CloseReason::None;
     tunnel.connection = connection;
     tunnel.left_connection = kNone;
+    tunnel.beside = kNone;
     tunnel.silent = {};
     tunnel.small = {UINT16_MAX, UINT16_MAX};  // both sides' next packets are looked at
     hear(tunnel, from, now);
-    remember(tunnel, handle);
+    if (tunnel.may_move()) remember(tunnel, handle);
+    if (tunnel.bare) list_pair(slot);
     tell(tunnel, TunnelEventKind::Resumed, from, now, 0);
     return tunnel.timeout;
 }

@@ -18,6 +18,12 @@ bool continues(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
     return tunnel.has_counter && candidate.has_counter && goes_on(tunnel, 0, candidate.counter[0]);
 }
 
+bool same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
+    return tunnel.is_open() && tunnel.protocol == candidate.protocol &&
+           tunnel.wire == candidate.wire && tunnel.peer_id[0] == candidate.peer_id[0] &&
+           tunnel.address[1] == candidate.address[1] && tunnel.port[1] == candidate.port[1];
+}
+
 /// How long a side may owe an answer. WireGuard answers data within 10 s. Nobody has to answer ESP,
 /// and a request of IKE that has no answer is sent again. DTLS has nothing but its keepalives.
 Duration answer_patience(const Tunnel& tunnel, size_t side) noexcept {
@@ -45,15 +51,9 @@ void TunnelTable::remember(const Tunnel& tunnel, uint32_t handle) noexcept {
     for (size_t way = bucket; way < bucket + kWays; ++way) {
         if (roaming_[way] == handle) return;
         const Tunnel* other = find(roaming_[way]);
-        if (other == nullptr || !is_open(*other)) place = way;
+        if (other == nullptr || !other->is_open()) place = way;
     }
     roaming_[place] = handle;
-}
-
-bool TunnelTable::same_session(const Tunnel& tunnel, const Tunnel& candidate) noexcept {
-    return is_open(tunnel) && tunnel.protocol == candidate.protocol &&
-           tunnel.wire == candidate.wire && tunnel.peer_id[0] == candidate.peer_id[0] &&
-           tunnel.address[1] == candidate.address[1] && tunnel.port[1] == candidate.port[1];
 }
 
 void TunnelTable::move(Tunnel& tunnel, uint32_t connection, const Address& address, uint16_t port,
@@ -195,10 +195,17 @@ void TunnelTable::check_silence(Tunnel& tunnel, Instant now) noexcept {
 TunnelTable::Effect TunnelTable::check(Tunnel& tunnel, const TunnelOptions& options,
                                        Instant now) noexcept {
     constexpr Duration kUnderWay = 2s;
-    static_cast<void>(options);
     check_silence(tunnel, now);
+    if (tunnel.bare) {
+        // IKE's connection waits as long as ESP flows beside it.
+        const bool flows = tunnel.beside != kNone && tunnel.confirmed() &&
+                           (Tick::at(now).since(tunnel.last_seen[0]) * kTick < kUnderWay ||
+                            Tick::at(now).since(tunnel.last_seen[1]) * kTick < kUnderWay);
+        if (!flows || !options.adaptive_timeouts) return {};
+        return {.changed = true, .timeout = options.unknown_rhythm};
+    }
     const bool quiet = Tick::at(now).since(tunnel.last_seen[0]) * kTick > kUnderWay;
-    if (quiet && tunnel.confirmed() && sessions_ != nullptr && !tunnel.in_stream &&
+    if (quiet && tunnel.confirmed() && sessions_ != nullptr && tunnel.may_move() &&
         sessions_->moved_from(tunnel, worker_, now)) {
         tunnel.stage = TunnelStage::Closing;
         tunnel.close_reason = CloseReason::Moved;
@@ -235,6 +242,7 @@ void TunnelTable::ended(Tunnel& tunnel, Instant now) noexcept {
         push(event, tunnel);
     }
     forget_stream(tunnel);
+    forget_pair(tunnel);
     release(slot);
 }
 
