@@ -99,12 +99,12 @@ std::span<const uint8_t> PacketPort::receive() {
     uint32_t length = header->tp_snaplen;
     if ((status & TP_STATUS_VLAN_VALID) != 0) {
         // The kernel keeps the tag beside the frame; there is room for it in front.
-        constexpr size_t kAddresses = 12;
-        std::memmove(frame - 4, frame, kAddresses);
+        constexpr size_t kBothAddresses = 12;
+        std::memmove(frame - 4, frame, kBothAddresses);
         frame -= 4;
         length += 4;
         const uint16_t tag[2] = {htons(header->tp_vlan_tpid), htons(header->tp_vlan_tci)};
-        std::memcpy(frame + kAddresses, tag, sizeof tag);
+        std::memcpy(frame + kBothAddresses, tag, sizeof tag);
     }
     return {frame, length};
 }
