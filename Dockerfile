@@ -7,6 +7,7 @@
 FROM debian:bookworm-slim AS build
 ARG CXX=g++
 ARG CCACHE_DIR
+ARG CCACHE_BASEDIR
 COPY tools/packages.txt /src/tools/packages.txt
 RUN apt-get update && apt-get install -y --no-install-recommends python3-scapy \
         $(sed -n 's/^build: //p' /src/tools/packages.txt)

@@ -57,6 +57,14 @@ bool is_plain_data(const Tunnel& tunnel, const TunnelPacket& packet, size_t side
            (packet.without_udp && load_be32(packet.payload.data()) == tunnel.peer_id[side]);
 }
 
+/// Of bare IPsec any connection that carries its handle is the tunnel's own.
+void note_connection(Tunnel& tunnel, const TunnelPacket& packet) noexcept {
+    if (!tunnel.bare || packet.connection == tunnel.connection) return;
+    tunnel.beside = packet.connection;
+    // IKE's is the one to live in, so that whoever asks next is answered, however late.
+    if (!packet.without_udp) std::swap(tunnel.beside, tunnel.connection);
+}
+
 /// Every pair that stands by Side.
 void swap_sides(Tunnel& tunnel) noexcept {
     const auto turn = [](auto& pair) { std::swap(pair[0], pair[1]); };
@@ -266,11 +274,7 @@ TunnelTable::Effect TunnelTable::observe(uint32_t handle, const Packet& packet,
     if (tunnel.generation != handle >> 16 || !tunnel.is_open())
         return {.changed = true, .watched = false};
     const Side from = tunnel.side_of(packet.direction);
-    if (tunnel.bare && packet.connection != tunnel.connection) {
-        tunnel.beside = packet.connection;
-        // IKE's is the one to live in, so that whoever asks next is answered, however late.
-        if (!packet.without_udp) std::swap(tunnel.beside, tunnel.connection);
-    }
+    note_connection(tunnel, packet);
     const bool elsewhere = packet.connection != tunnel.connection && !tunnel.bare;
     if (!elsewhere) {
         const auto side = static_cast<size_t>(from);

@@ -72,6 +72,8 @@ compile() {
 # Six sources at once: most of the time goes into headers, and a build of all takes a third of it.
 # What checks that each source includes what it needs is `tools/test tidy`, and tsan for the core.
 unity="-Dunity=on -Dunity_size=6"
+# The file that joins them names them by their whole paths: ccache is to compare what is below.
+export CCACHE_BASEDIR=$top
 
 # with_ccache COMPILER: the compiler through ccache.
 with_ccache() { printf 'ccache %s' "$1"; }
