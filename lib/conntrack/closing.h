@@ -12,8 +12,7 @@ namespace ravelin {
 
 /// Flows whose answers carry another number: an SPI (ADR 13), a call id of PPTP.
 [[nodiscard]] inline bool is_one_way(const FlowKey& key) noexcept {
-    return (key.protocol == ip_protocol::kEsp || key.protocol == ip_protocol::kAh ||
-            key.protocol == ip_protocol::kGre) &&
+    return (is_ipsec(key.protocol) || key.protocol == ip_protocol::kGre) &&
            (key.low_port | key.high_port) != 0;
 }
 

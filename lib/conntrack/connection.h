@@ -54,8 +54,7 @@ inline constexpr uint32_t kWatchedStream = UINT32_MAX;
 
 /// Connections of these protocols have room for one.
 [[nodiscard]] constexpr bool carries_handle(uint8_t protocol) noexcept {
-    return protocol == ip_protocol::kUdp || protocol == ip_protocol::kEsp ||
-           protocol == ip_protocol::kAh;
+    return protocol == ip_protocol::kUdp || is_ipsec(protocol);
 }
 
 /// Tracked::tunnel of UDP that asks a time server (NTP): no tunnel, and no handle.

@@ -11,7 +11,7 @@ namespace ravelin {
 /// Lets the SPI of ESP and AH stand where ports stand, so that each SPI is a flow of its own
 /// (ADR 13). Call it before extract(), for packets and quoted packets alike.
 inline void identify_by_spi(Headers& headers) noexcept {
-    if (headers.protocol != ip_protocol::kEsp && headers.protocol != ip_protocol::kAh) return;
+    if (!is_ipsec(headers.protocol)) return;
     headers.source_port = static_cast<uint16_t>(headers.spi >> 16);
     headers.destination_port = static_cast<uint16_t>(headers.spi);
 }

@@ -24,7 +24,7 @@ bool has(const FlowRecord& flow, uint8_t flag) {
 
 /// Of ESP and AH where each SPI is a connection of its own; otherwise 0.
 uint32_t spi_of(const FlowRecord& flow) {
-    if (flow.protocol != ip_protocol::kEsp && flow.protocol != ip_protocol::kAh) return 0;
+    if (!is_ipsec(flow.protocol)) return 0;
     return static_cast<uint32_t>(flow.source_port) << 16 | flow.destination_port;
 }
 

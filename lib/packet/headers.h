@@ -25,6 +25,11 @@ inline constexpr uint8_t kDestinationOptions = 60;
 inline constexpr uint8_t kSctp = 132;
 }  // namespace ip_protocol
 
+/// ESP or AH: what has an SPI.
+[[nodiscard]] constexpr bool is_ipsec(uint8_t protocol) noexcept {
+    return protocol == ip_protocol::kEsp || protocol == ip_protocol::kAh;
+}
+
 /// TCP flag bits as they stand in byte 13 of the header (RFC 9293 3.1).
 namespace tcp_flag {
 inline constexpr uint8_t kFin = 0x01;

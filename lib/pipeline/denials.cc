@@ -20,7 +20,7 @@ uint64_t key_of(const Packet& packet, const FlowExtractor& extractor) noexcept {
     FlowKey key = packet.id.key;
     if (is_icmp(key.protocol)) {
         key.low_port = 0;  // the identifier
-    } else if (key.protocol != ip_protocol::kEsp && key.protocol != ip_protocol::kAh) {
+    } else if (!is_ipsec(key.protocol)) {
         (packet.id.swapped ? key.high_port : key.low_port) = 0;
     }
     const uint64_t what = static_cast<uint64_t>(packet.reason) << 2 |

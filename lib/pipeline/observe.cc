@@ -5,7 +5,6 @@
 #include "packet/icmp.h"
 #include "packet/udp.h"
 #include "pipeline/query.h"
-#include "vpn/bare_ipsec.h"
 
 #include <algorithm>
 
@@ -106,8 +105,8 @@ const VpnService* find_service(const Runtime& runtime, const Address& destinatio
 DropReason repeat_handshake(const Packet& packet, Shard& shard, const Runtime& runtime,
                             Instant now) noexcept {
     const Tunnel* tunnel = shard.tunnels.find(packet.tunnel);
-    if (tunnel == nullptr || tunnel->side_of(packet.direction) != Side::Client)
-        return DropReason::None;
+    const Direction direction = direction_in_tunnel(packet.tunnel, packet, packet.direction, shard);
+    if (tunnel == nullptr || tunnel->side_of(direction) != Side::Client) return DropReason::None;
     const auto payload = udp_payload(packet);
     if (payload.empty() || payload[0] == tunnel->data_byte[0]) return DropReason::None;
     const VpnService* service = find_service(runtime, tunnel->address[1], tunnel->port[1]);
@@ -255,7 +254,8 @@ DropReason admit_handshake(const Packet& packet, const Query& query, Shard& shar
         return;
     }
     if (stream) return observe_segment(packet, shard, runtime, now);
-    if (!runtime.services.empty()) [[unlikely]] {
+    // What ESP and AH carry is no handshake, whatever it looks like.
+    if (!runtime.services.empty() && packet.headers.protocol == ip_protocol::kUdp) [[unlikely]] {
         if (const DropReason reason = repeat_handshake(packet, shard, runtime, now);
             reason != DropReason::None)
             return packet.drop(reason);

@@ -8,7 +8,6 @@
 #include "pipeline/query.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stale.h"
-#include "vpn/bare_ipsec.h"
 
 namespace ravelin {
 

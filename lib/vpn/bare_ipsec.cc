@@ -4,8 +4,6 @@
 // in them says which belong together but their addresses: whatever two of them exchange is one
 // tunnel, whose connections all carry its handle. It lives in one of them, and goes on in another
 // when that one ends: IKE may keep silent for hours, and a rekey replaces every SPI.
-#include "vpn/bare_ipsec.h"
-
 #include "vpn/tunnels.h"
 
 #include <utility>

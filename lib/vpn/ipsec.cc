@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/byteorder.h"
-#include "vpn/bare_ipsec.h"
 #include "vpn/esp_packet.h"
 #include "vpn/ike_message.h"
 #include "vpn/observer.h"
@@ -19,8 +18,6 @@
 namespace ravelin::ipsec {
 
 namespace {
-
-constexpr uint16_t kNatPort = 4500;
 
 constexpr uint32_t kEnough = 3;  ///< ESP packets each way that prove a tunnel in mid-stream
 /// How far a sequence number may jump: packets may get lost on their way here.

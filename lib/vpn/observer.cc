@@ -2,7 +2,6 @@
 #include "vpn/observer.h"
 
 #include "packet/headers.h"
-#include "vpn/bare_ipsec.h"
 
 #include <algorithm>
 
@@ -35,9 +34,7 @@ VpnProtocol by_first_byte(uint8_t byte) noexcept {
 }
 
 bool is_ipsec_port(uint16_t port) noexcept {
-    constexpr uint16_t kIke = 500;
-    constexpr uint16_t kNatTraversal = 4500;
-    return port == kIke || port == kNatTraversal;
+    return port == ipsec::kIkePort || port == ipsec::kNatPort;
 }
 
 bool begins_as(VpnProtocol protocol, bool may_be_data, const Seen& first, Tunnel& tunnel) noexcept {

@@ -63,7 +63,9 @@ namespace wireguard {
 Seeing observe(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 }  // namespace wireguard
 
-namespace ipsec {  // IKE and ESP in UDP
+namespace ipsec {  // IKE, ESP and AH
+inline constexpr uint16_t kIkePort = 500;
+inline constexpr uint16_t kNatPort = 4500;  ///< RFC 3948: IKE and ESP in UDP
 [[nodiscard]] bool begins(const Seen& first, Tunnel& tunnel) noexcept;
 Seeing observe(Tunnel& tunnel, const Seen& seen, TunnelDesk& desk) noexcept;
 }  // namespace ipsec

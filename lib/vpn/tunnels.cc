@@ -3,7 +3,7 @@
 
 #include "base/byteorder.h"
 #include "base/check.h"
-#include "vpn/bare_ipsec.h"
+#include "packet/headers.h"
 
 #include <algorithm>
 #include <utility>

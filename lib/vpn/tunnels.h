@@ -149,6 +149,7 @@ class TunnelTable {
     [[nodiscard]] const Tunnel* find(uint32_t handle) const noexcept;
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] bool is_empty() const noexcept { return used_ == 0; }
+    /// tend() has more to look at before the next round.
     [[nodiscard]] bool is_in_round() const noexcept { return cursor_ != 0; }
     [[nodiscard]] size_t memory_bytes() const noexcept {
         return slots_.bytes() + roaming_.bytes() + streams_.memory_bytes() + pairs_.memory_bytes();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPsec where no NAT stands between the gateways, seen from the ports.
-#include "support/fragmenter.h"
 #include "support/openvpn_session.h"
 #include "support/tunnel_packets.h"
 
@@ -325,6 +324,31 @@ TEST(BareIpsec, no_ike_is_taken_for_data) {
     gateways.client_ike(rekey);
     EXPECT_THAT(gateways.told(), ElementsAre("renegotiating client"));
     EXPECT_EQ(gateways.list()[0].data_packets, (std::array<uint64_t, 2>{3, 3}));
+}
+
+TEST(BareIpsec, what_esp_carries_is_no_handshake_of_a_declared_service) {
+    Gateways gateways;
+    Runtime runtime = Lab::allow_all();
+    runtime.services = {{.name = "gateway",
+                         .protocol = VpnProtocol::Ike,
+                         .address = {Prefix::parse(kServerAddress).value()},
+                         .ports = {{500, 500}, {4500, 4500}},
+                         .handshakes_per_second = 1,
+                         .handshakes_per_source = 1}};
+    const auto old = gateways.lab.runtime.publish(std::make_unique<const Runtime>(runtime));
+    gateways.client_ike(ike::sa_init(kI));
+    for (uint32_t i = 2; i < 10; ++i) {
+        const Bytes looks_like_ike = ike::bare(ike::sa_init(kI + i));
+        EXPECT_EQ(
+            gateways.client(Gateways::from_client().esp(0x1000 + i, 1).payload(looks_like_ike))
+                .action,
+            Action::Forward);
+        EXPECT_EQ(
+            gateways.client(Gateways::from_client().esp(0x1000 + i, 2).payload(looks_like_ike))
+                .action,
+            Action::Forward);
+    }
+    EXPECT_EQ(gateways.lab.drops(DropReason::VpnServiceLimit), 0U);
 }
 
 TEST(BareIpsec, an_icmp_error_is_told_with_its_side) {
