@@ -34,6 +34,9 @@ struct ResetEvidence {
     bool ended_early = false;
     /// An ICMP error "port unreachable" came from this side since it was last heard.
     std::array<bool, 2> port_unreachable{};
+    /// The server's last packet was answered so from the client's side, though the client may have
+    /// been heard since: elsewhere, if that was a NAT that had forgotten it.
+    bool last_refused = false;
     /// Within this silence a NAT beyond us forgets the client, as its moves have shown; zero:
     /// unknown.
     Duration nat_forgets{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "mgmt/tunnel_registry.h"
+#include "vpn/tunnels.h"
 
 #include <algorithm>
 #include <utility>
@@ -159,6 +160,9 @@ void TunnelRegistry::gather(Trial& trial, const TunnelStory& old) const {
                                    old.port_unreachable[side] >= e.last_seen[side] &&
                                    old.port_unreachable[side] <= trial.at;
     }
+    const Instant refused = old.port_unreachable[kClient];
+    e.last_refused = refused != Instant{} && refused <= trial.at &&
+                     refused + TunnelTable::kRound >= e.last_seen[kServer];
     if (old.nat.times() >= NatMemory::kConvincing) e.nat_forgets = old.nat.at_most();
     if (old.good_bye) e.good_bye[static_cast<size_t>(*old.good_bye)] = true;
     e.flushed = old.ended && old.close_reason == CloseReason::Operator;

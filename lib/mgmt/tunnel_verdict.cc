@@ -183,7 +183,7 @@ TunnelJudgement judge(const ResetEvidence& e) {
         return {TunnelVerdict::ServerDown,
                 "the server's host answered that the port is closed; " + others(e)};
     // A NAT that has forgotten its client answers as a host does whose client has ended.
-    if (e.port_unreachable[kClient] && e.nat_forgets != 0s && !e.client_silent())
+    if (e.last_refused && e.nat_forgets != 0s && !e.client_silent())
         return {TunnelVerdict::NatBeyond,
                 "the server's packets were answered that the port is closed, by a NAT that forgets "
                 "the client after at most " +

@@ -142,6 +142,33 @@ TEST(TunnelTrials, a_client_that_was_killed_is_told_by_its_host) {
     EXPECT_EQ(script.verdict(), "client_died");
 }
 
+// The server's packet at 50 s is refused by the NAT; the client, forgotten, goes on from another
+// port at 51 s, and gives up soon after.
+TEST(TunnelTrials, a_nat_that_forgets_is_told_though_the_client_was_heard_after_it_refused) {
+    TunnelScript script;
+    TunnelRecord old = openvpn_record(0);
+    script.establish(old, 0s);
+    for (const Duration at : {15s, 30s, 51s}) {
+        script.figures({old}, at - 100ms);
+        old.last_seen[1] = Instant{at - 1s};
+        script.tell(old, TunnelEventKind::IcmpError, at - 990ms, Side::Client, kPortUnreachable);
+        script.figures({old}, at - 90ms);
+        TunnelEvent moved = TunnelScript::make(old, TunnelEventKind::Moved, at);
+        moved.address = old.address[0];
+        moved.port = old.port[0]++;
+        moved.tunnel.port = old.port;
+        moved.tunnel.last_seen[0] = old.last_seen[0] = Instant{at};
+        script.feed(moved);
+    }
+    script.figures({old}, 52s);
+    TunnelRecord fresh = openvpn_record(1);
+    script.start(fresh, 55s);
+    script.answer(fresh, 55010ms);
+    script.figures({old, fresh}, 55020ms);
+    script.figures({old, fresh}, 80s);
+    EXPECT_EQ(script.verdict(), "nat_beyond") << script.last("verdict").sentence;
+}
+
 TEST(TunnelTrials, an_error_before_the_client_was_heard_again_says_nothing) {
     TunnelScript script;
     TunnelRecord old = openvpn_record(0);

@@ -125,11 +125,20 @@ std::vector<Row> rows() {
         "by a NAT that forgets the client after at most 15.4 s of silence; the client was heard",
         [](ResetEvidence& e) {
             e.port_unreachable[0] = true;
+            e.last_refused = true;
             e.nat_forgets = 15400ms;
         });
+    add("and the client, which knows of nothing, goes on from another port", both_alive(),
+        TunnelVerdict::NatBeyond, "by a NAT that forgets the client", [](ResetEvidence& e) {
+            e.last_refused = true;
+            e.nat_forgets = 15400ms;
+        });
+    add("refused, heard since, and no NAT is known to forget", both_alive(),
+        TunnelVerdict::ClientRestart, "", [](ResetEvidence& e) { e.last_refused = true; });
     add("behind such a NAT, and silent for long", heard(60s, 1s), TunnelVerdict::ClientDied,
         "the client's host answered", [](ResetEvidence& e) {
             e.port_unreachable[0] = true;
+            e.last_refused = true;
             e.nat_forgets = 15400ms;
         });
     add("killed and started again within a keepalive", heard(3s, 1s), TunnelVerdict::ClientDied,
