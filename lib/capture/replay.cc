@@ -47,16 +47,15 @@ void ReplayIo::deliver_rest(const ReplaySink& sink) {
         sink(inside_.front().packet);
 }
 
-uint32_t ReplayIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+uint32_t ReplayIo::receive(uint32_t, Burst& burst) noexcept {
     if (!waiting_) return 0;
     waiting_ = false;
     Inside& inside = inside_.back();
-    frames[0] = Frame{};
-    frames[0].buffer = &inside;
-    frames[0].data = inside.bytes.data();
-    frames[0].length = static_cast<uint32_t>(inside.bytes.size());
-    frames[0].port = inside.packet.port;
-    frames[0].l4_checksum_good = left_to_a_card(inside.bytes);
+    burst.add({.buffer = &inside,
+               .data = inside.bytes.data(),
+               .length = static_cast<uint32_t>(inside.bytes.size()),
+               .port = inside.packet.port,
+               .l4_checksum_good = left_to_a_card(inside.bytes)});
     return 1;
 }
 

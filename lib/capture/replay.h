@@ -56,7 +56,7 @@ class ReplayIo {
     void deliver_rest(const ReplaySink& sink);
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept;
+    uint32_t receive(uint32_t source, Burst& burst) noexcept;
     uint32_t transmit(uint8_t port, std::span<void*> buffers) noexcept;
     void release(std::span<void*> buffers) noexcept;
     /// The verdict is all that counts.

@@ -8,6 +8,7 @@
 #include "conntrack/tracker.h"
 #include "flow/key.h"
 #include "packet/udp.h"
+#include "timer/wheel.h"
 
 #include <array>
 #include <cstddef>
@@ -23,7 +24,6 @@ inline constexpr uint8_t kAssured = 0x08;          ///< netfilter IPS_ASSURED
 inline constexpr uint8_t kFromInside = 0x10;  ///< the opener sits behind the wire's inside port
 inline constexpr uint8_t kPickedUp = 0x20;    ///< TCP taken up in mid-stream
 inline constexpr uint8_t kWatched = 0x40;     ///< it is, or could be, a VPN tunnel's
-inline constexpr uint8_t kPutOff = 0x80;      ///< the wheel has moved it by itself: `armed` is past
 }  // namespace connection_flag
 
 /// What is known of the packets of a tunnel that say nothing new: nearly all. One that begins as
@@ -63,7 +63,8 @@ inline constexpr uint32_t kWatchedNtp = UINT32_MAX - 1;
 /// One tracked connection: two cache lines.
 ///
 /// Layout. A packet of an established UDP connection touches the first line only (besides its
-/// bucket): key, deadline, state, counters, and of a tunnel what its plain data looks like. TCP
+/// bucket): key, deadline, state, counters, and of a tunnel what its plain data looks like; so does
+/// the wheel, when it looks whether the connection's time has come. TCP
 /// needs the second line too, for its windows; both are prefetched together. IPv6 addresses stand
 /// in a parallel array of the shard.
 struct alignas(64) Connection {
@@ -76,11 +77,13 @@ struct alignas(64) Connection {
     uint8_t state = 0;
     uint8_t flags = 0;  ///< connection_flag
     RuleOrData rule_or_data{};
-    std::array<uint64_t, 2> packets{};  ///< by Direction
-    std::array<uint64_t, 2> bytes{};    ///< IP length, as nf_conntrack_acct counts
+    std::array<uint32_t, 2> low_packets{};  ///< packets() modulo 2^32, by Direction
+    std::array<uint64_t, 2> bytes{};      ///< by Direction; IP length, as nf_conntrack_acct counts
+    Tick armed{};                         ///< where the wheel has it: no later than the deadline
+    uint32_t timer_place = Wheel::kNone;  ///< the wheel's
     // second line
     Tick created{};
-    Tick armed{};  ///< where the wheel has it unless kPutOff: no later than the deadline
+    std::array<uint16_t, 2> high_packets{};       ///< packets() >> 32
     uint16_t policy_generation = 0;               ///< of the policy that allowed it
     ClosedBy closed_by : 4 = ClosedBy::Unknown;   ///< who began to close it, or has ended it
     StalePolicy late : 4 = StalePolicy::General;  ///< for packets that come after its end
@@ -88,6 +91,17 @@ struct alignas(64) Connection {
     ProtocolState protocol{};
 
     [[nodiscard]] bool has(uint8_t flag) const noexcept { return (flags & flag) != 0; }
+
+    [[nodiscard]] uint64_t packets(Direction direction) const noexcept {
+        const auto side = static_cast<size_t>(direction);
+        return uint64_t{high_packets[side]} << 32 | low_packets[side];
+    }
+    void count(Direction direction, uint32_t length) noexcept {
+        const auto side = static_cast<size_t>(direction);
+        bytes[side] += length;
+        if (++low_packets[side] == 0) [[unlikely]]
+            ++high_packets[side];
+    }
 
     /// Handle of whoever watches it; 0: nobody.
     [[nodiscard]] uint32_t watcher() const noexcept {

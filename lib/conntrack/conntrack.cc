@@ -48,8 +48,8 @@ Conntrack::Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret
       started_{start},
       extractor_{secret},
       table_{capacity_},
-      wheel_{capacity_, Tick::at(start)},
       connections_{capacity_},
+      wheel_{capacity_, Tick::at(start), &connections_[0].timer_place, sizeof(Connection)},
       ipv6_{capacity_},
       tombstones_{capacity.tombstones},
       reports_{capacity.tombstones != 0 ? StaleReports::kCapacity : 0},
@@ -145,10 +145,11 @@ TrackStep Conntrack::step_udp(Connection& connection, const Headers& headers, co
                               Direction direction, const TrackingSets& options,
                               Instant now) noexcept {
     const auto update = [&](uint8_t set) {
-        return UdpTracker::update(connection.protocol.udp, direction,
-                                  connection.has(flag::kSeenReply), connection.has(flag::kAssured),
-                                  connection.packets[0] + connection.packets[1] + 1,
-                                  options.of(set), Tick::at(now));
+        return UdpTracker::update(
+            connection.protocol.udp, direction, connection.has(flag::kSeenReply),
+            connection.has(flag::kAssured),
+            connection.packets(Direction::Original) + connection.packets(Direction::Reply) + 1,
+            options.of(set), Tick::at(now));
     };
     if (!connection.has(flag::kWatched)) [[likely]]
         return update(connection.state);
@@ -217,10 +218,8 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
 void Conntrack::apply(uint32_t index, const Headers& headers, Direction direction,
                       const TrackStep& step, Instant now) noexcept {
     Connection& connection = connections_[index];
-    const auto side = static_cast<size_t>(direction);
     if (step.renew) [[likely]] {
-        ++connection.packets[side];
-        connection.bytes[side] += headers.ip_length;
+        connection.count(direction, headers.ip_length);
         renew(index, step.timeout, now, step.passes);
     }
     // Netfilter sets SEEN_REPLY after the protocol's handler has judged the packet.
@@ -286,14 +285,18 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now, bool only_l
     const Tick deadline = Tick::not_before(now + timeout);
     // The wheel has the connection no later than its old deadline: only a shorter one can be news.
     if (deadline.before(connection.deadline)) [[unlikely]] {
-        if (only_later || timeout == Duration{}) return;
-        if (connection.has(flag::kPutOff) || deadline.before(connection.armed)) {
-            connection.flags = static_cast<uint8_t>(connection.flags & ~flag::kPutOff);
-            connection.armed = deadline;
-            wheel_.arm(index, deadline);
-        }
+        if (!only_later && timeout != Duration{}) hasten(index, deadline);
+        return;
     }
     connection.deadline = deadline;
+}
+
+[[gnu::noinline]] void Conntrack::hasten(uint32_t index, Tick deadline) noexcept {
+    Connection& connection = connections_[index];
+    connection.deadline = deadline;
+    if (!deadline.before(connection.armed)) return;
+    connection.armed = deadline;
+    wheel_.arm(index, deadline);
 }
 
 [[gnu::noinline]] void Conntrack::end(uint32_t index, EndReason reason, Instant now) noexcept {
@@ -319,10 +322,9 @@ void Conntrack::expire(Instant now, uint32_t budget) noexcept {
             const Connection& connection = connections_[index];
             if (!tick.before(connection.deadline)) prefetch_end(connection);
         },
-        [this, tick](uint32_t index) {
+        [this](uint32_t index) {
             Connection& connection = connections_[index];
-            // To write `armed` would cost its line.
-            if (tick.before(connection.deadline)) connection.flags |= flag::kPutOff;
+            connection.armed = connection.deadline;
             return connection.deadline;
         },
         [this, now](uint32_t index) { end(index, EndReason::Timeout, now); });

@@ -6,8 +6,10 @@
 #include "conntrack/counters.h"
 #include "conntrack/options.h"
 #include "conntrack/record.h"
+#include "conntrack/renewals.h"
 #include "conntrack/stale_reports.h"
 #include "conntrack/tombstones.h"
+#include "conntrack/tracked.h"
 #include "flow/extract.h"
 #include "flow/table.h"
 #include "sync/spsc_ring.h"
@@ -23,43 +25,6 @@ namespace ravelin {
 struct EventPort {
     SpscRing<FlowEvent>* ring = nullptr;
     const std::atomic<bool>* wanted = nullptr;  ///< nobody listens: no event is built
-};
-
-/// Who opens a connection and why it may.
-struct Opening {
-    bool from_inside = false;
-    uint16_t rule = 0;
-    uint16_t policy_generation = 0;
-    StalePolicy late = StalePolicy::General;  ///< kept for its tombstone
-    uint8_t timeout_set = 0;                  ///< TrackingSets::of()
-};
-
-/// What became of an opening.
-struct Opened {
-    DropReason reason = DropReason::None;  ///< TableFull: there was no room
-    uint64_t flow = 0;                     ///< as in Tracked
-    uint32_t index = 0;                    ///< of the connection
-};
-
-/// What tracking found out about one packet.
-struct Tracked {
-    CtClass ct_class = CtClass::Invalid;
-    Direction direction = Direction::Original;
-    DropReason reason = DropReason::None;  ///< for Invalid
-    /// No connection: for New the policy is asked, and open() makes one.
-    bool missing = false;
-    uint64_t flow = 0;    ///< id of the connection when identify() was asked for, else 0
-    uint32_t tunnel = 0;  ///< handle of whoever has to see the packet, 0: nobody
-    uint32_t index = 0;   ///< of the connection, unless it is missing
-};
-
-/// The connection that a packet is too late for.
-struct Late {
-    Tombstone* tombstone = nullptr;  ///< nullptr: none; valid until a connection ends
-    Direction direction = Direction::Original;
-    Certainty certainty = Certainty::Tuple;
-    uint32_t tunnel = 0;     ///< handle that the connection carried, 0: none
-    uint64_t tunnel_id = 0;  ///< for the report; whoever knows handles sets it
 };
 
 /// Connection tracking of one shard: the table, the connections, their timers. Pure: bytes, values
@@ -90,19 +55,28 @@ class Conntrack {
         return prefetch_candidate(id, table_.next_candidate(id.hash));
     }
 
-    /// Waits for a candidate that is more than one line: the processor drops some of so many
-    /// prefetches. Loads it has to finish, and a short loop of them overlaps as many as it can.
+    /// Waits for a candidate: the processor drops some of so many prefetches. Loads it has to
+    /// finish, and a short loop of them overlaps as many as it can.
     void fetch(uint32_t candidate, const FlowId& id) const noexcept {
-        const bool tcp = id.key.protocol == ip_protocol::kTcp;
-        const bool ipv6 = id.key.family == Family::Ipv6;
-        if (candidate == kNone || !(tcp || ipv6)) return;
+        if (candidate == kNone) return;
         const auto load = [](const void* at) {
             static_cast<void>(*static_cast<const volatile uint8_t*>(at));
         };
         const Connection& connection = connections_[candidate];
         load(&connection.key);
-        if (tcp) load(&connection.created);
-        if (ipv6) load(&ipv6_[candidate]);
+        if (id.key.protocol == ip_protocol::kTcp) load(&connection.created);
+        if (id.key.family == Family::Ipv6) load(&ipv6_[candidate]);
+    }
+
+    /// track() for nearly every packet: UDP or TCP in a connection that both sides have proven, in
+    /// which it changes nothing but how long it lives. True: it is one, counted and renewed, and
+    /// `direction` is set. False: it isn't, or that takes a closer look; nothing has changed.
+    bool track_established(const Headers& headers, const FlowId& id, const uint8_t* l4,
+                           uint32_t candidate, const Renewals& renewals,
+                           Direction& direction) noexcept;
+    /// The id of a connection for whoever wants it (identify()), or 0.
+    [[nodiscard]] uint64_t told_id(uint32_t index) const noexcept {
+        return identify_ ? id_of(index) : 0;
     }
 
     /// Last step, for a packet that is no ICMP error. `candidate` is what the steps before
@@ -221,6 +195,8 @@ class Conntrack {
     void progress(uint32_t index, const TrackStep& step, Direction direction, bool first_reply,
                   bool newly_assured, Instant now) noexcept;
     void renew(uint32_t index, Duration timeout, Instant now, bool only_later = false) noexcept;
+    /// The deadline comes nearer; the wheel is told if it must know.
+    void hasten(uint32_t index, Tick deadline) noexcept;
     void end(uint32_t index, EndReason reason, Instant now) noexcept;
     /// Asks for the memory that end() needs besides the first line of the connection.
     void prefetch_end(const Connection& connection) const noexcept;
@@ -238,8 +214,8 @@ class Conntrack {
     uint32_t opened_ = 0;    ///< since expire()
     FlowExtractor extractor_;
     FlowTable table_;
-    Wheel wheel_;
     PageArray<Connection> connections_;
+    Wheel wheel_;
     PageArray<Ipv6Ends> ipv6_;  ///< by index; valid for IPv6 connections
     TombstoneTable tombstones_;
     StaleReports reports_;

@@ -116,8 +116,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     connection.late = opening.late;
     connection.timeout_set = opening.timeout_set;
     if (headers.protocol == ip_protocol::kUdp) connection.state = opening.timeout_set;
-    connection.packets[0] = 1;
-    connection.bytes[0] = headers.ip_length;
+    connection.count(Direction::Original, headers.ip_length);
     connection.created = Tick::at(now);
     connection.deadline =
         Tick::not_before(now + opening_timeout(connection, options.of(opening.timeout_set)));
@@ -136,7 +135,8 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
 void Conntrack::resume(uint32_t index, const Late& late) noexcept {
     Connection& connection = connections_[index];
     if (late.direction == Direction::Reply) {
-        std::swap(connection.packets[0], connection.packets[1]);
+        std::swap(connection.low_packets[0], connection.low_packets[1]);
+        std::swap(connection.high_packets[0], connection.high_packets[1]);
         std::swap(connection.bytes[0], connection.bytes[1]);
     }
     gauge(connection).subtract();

@@ -23,7 +23,7 @@ void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexc
     out.flags = connection.flags;
     out.rule = connection.allowed_by();
     out.policy_generation = connection.policy_generation;
-    out.packets = connection.packets;
+    out.packets = {connection.packets(Direction::Original), connection.packets(Direction::Reply)};
     out.bytes = connection.bytes;
     out.remaining = std::max(0, connection.deadline.since(Tick::at(now))) * kTick;
     out.age = std::max(0, Tick::at(now).since(connection.created)) * kTick;

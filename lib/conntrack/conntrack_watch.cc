@@ -29,8 +29,7 @@ void Conntrack::watch(uint32_t index, uint32_t handle) noexcept {
     const uint16_t rule = connection.allowed_by();
     udp.tunnel = handle;
     udp.lifetime = 0;
-    udp.seen = {static_cast<uint32_t>(connection.packets[0]),
-                static_cast<uint32_t>(connection.packets[1])};
+    udp.seen = connection.low_packets;
     connection.flags = static_cast<uint8_t>(handle != 0 ? connection.flags | flag::kWatched
                                                         : connection.flags & ~flag::kWatched);
     if (!is_udp(connection)) return;
@@ -71,7 +70,7 @@ std::array<uint32_t, 2> Conntrack::take_passed(uint32_t index, Instant now) noex
     UdpState& udp = connection.protocol.udp;
     std::array<uint32_t, 2> passed{};
     for (size_t side = 0; side < passed.size(); ++side) {
-        const auto all = static_cast<uint32_t>(connection.packets[side]);
+        const uint32_t all = connection.low_packets[side];
         passed[side] = all - udp.seen[side];
         udp.seen[side] = all;
     }

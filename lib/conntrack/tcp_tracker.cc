@@ -23,8 +23,8 @@ Duration pick_timeout(const TcpState& state, Index index, TcpPhase phase,
     if (state.retransmissions >= limit && base > timeouts.tcp_retransmission) [[unlikely]]
         return timeouts.tcp_retransmission;
     if (index == Index::Rst) return timeouts.tcp_close;
-    const bool unacknowledged = ((state.flags[0] | state.flags[1]) & side::kUnacknowledged) != 0;
-    if (unacknowledged && base > timeouts.tcp_unacknowledged) return timeouts.tcp_unacknowledged;
+    if (is_unacknowledged(state) && base > timeouts.tcp_unacknowledged)
+        return timeouts.tcp_unacknowledged;
     if (state.last_window == 0 && base > timeouts.tcp_retransmission) [[unlikely]]
         return timeouts.tcp_retransmission;
     return base;
@@ -34,14 +34,8 @@ Duration pick_timeout(const TcpState& state, Index index, TcpPhase phase,
 Duration established_timeout(const TcpState& state, const TrackingOptions& options) noexcept {
     if (state.last_window == 0 || options.tcp_max_retransmissions == 0) [[unlikely]]
         return pick_timeout(state, Index::Ack, Phase::Established, options);
-    const bool unacknowledged = ((state.flags[0] | state.flags[1]) & side::kUnacknowledged) != 0;
     const Duration base = options.timeouts.tcp_established;
-    return unacknowledged ? std::min(base, options.timeouts.tcp_unacknowledged) : base;
-}
-
-constexpr bool is_plain_ack(uint8_t flags) noexcept {
-    using namespace tcp_flag;
-    return (flags & (kFin | kSyn | kRst | kAck)) == kAck;
+    return is_unacknowledged(state) ? std::min(base, options.timeouts.tcp_unacknowledged) : base;
 }
 
 /// netfilter nf_tcp_handle_invalid(): a FIN or RST out of the window, answered by another one from
@@ -260,10 +254,8 @@ Duration TcpTracker::opening_timeout(const TcpState& state, TcpPhase phase,
 TrackStep TcpTracker::update(TcpState& state, TcpPhase& phase, const TcpSegment& segment,
                              Direction direction, bool seen_reply, bool assured,
                              const TrackingOptions& options) noexcept {
-    // Nearly every segment there is; the table says ES in both directions.
-    if (phase == Phase::Established && seen_reply && is_plain_ack(segment.flags) &&
-        advance_window(state, segment, direction)) [[likely]] {
-        state.last_index = static_cast<uint8_t>(Index::Ack);
+    if (phase == Phase::Established && seen_reply && pass_ack(state, segment, direction))
+        [[likely]] {
         return {.assured = !assured, .timeout = established_timeout(state, options)};
     }
     return update_by_table(state, phase, segment, direction, seen_reply, assured, options);

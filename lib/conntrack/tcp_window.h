@@ -141,4 +141,20 @@ void start_window(TcpState& state, const TcpSegment& segment, bool mid_stream) n
     return true;
 }
 
+/// Whether some side sent what nobody has acknowledged yet.
+[[nodiscard]] inline bool is_unacknowledged(const TcpState& state) noexcept {
+    return ((state.flags[0] | state.flags[1]) & tcp_side_flag::kUnacknowledged) != 0;
+}
+
+/// TcpTracker::update() for nearly every segment: an ACK in ESTABLISHED, of which the table says
+/// ESTABLISHED in both directions. False: it isn't one, and nothing was changed.
+[[nodiscard]] inline bool pass_ack(TcpState& state, const TcpSegment& segment,
+                                   Direction direction) noexcept {
+    using namespace tcp_flag;
+    if ((segment.flags & (kFin | kSyn | kRst | kAck)) != kAck) return false;
+    if (!advance_window(state, segment, direction)) return false;
+    state.last_index = static_cast<uint8_t>(TcpPacketIndex::Ack);
+    return true;
+}
+
 }  // namespace ravelin

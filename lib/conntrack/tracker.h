@@ -19,6 +19,7 @@ enum class Direction : uint8_t { Original = 0, Reply = 1 };
 /// What a packet is, in netfilter's words (ctinfo); Stale is Ravelin's own: a late packet of a
 /// connection that has ended. None: not IP.
 enum class CtClass : uint8_t { None, New, Established, Related, Invalid, Untracked, Stale };
+inline constexpr size_t kCtClassCount = 7;
 
 /// What a tracker says about one packet of an existing connection.
 enum class Outcome : uint8_t {

@@ -13,6 +13,11 @@ namespace ravelin {
     return (buffer.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
+/// True for a frame whose TCP or UDP checksum the card has verified.
+[[nodiscard]] inline bool has_good_checksum(const rte_mbuf& buffer) noexcept {
+    return (buffer.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}
+
 /// Completes the checksum in place, since the frame may leave by a port that can't, and marks it as
 /// good. A frame that has none, or whose memory isn't its own, stays as it is.
 void finish_checksum(Frame& frame) noexcept;

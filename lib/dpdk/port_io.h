@@ -40,7 +40,7 @@ class PortIo {
         return static_cast<uint32_t>(receive_.size());
     }
 
-    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept {
+    uint32_t receive(uint32_t source, Burst& burst) noexcept {
         const ReceiveQueue& from = receive_[source];
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): once per burst; filled here
         std::array<rte_mbuf*, kBurstSize> buffers;
@@ -50,7 +50,7 @@ class PortIo {
             rte_prefetch0(buffers[i]);
         for (uint32_t i = 0; i < count; ++i) {
             if (i + kAhead < count) rte_prefetch0(buffers[i + kAhead]);
-            describe(buffers[i], from.port, frames[i]);
+            add(buffers[i], from.port, burst);
         }
         return count;
     }
@@ -84,22 +84,26 @@ class PortIo {
     /// Buffer headers on their way while earlier ones are read.
     static constexpr uint32_t kAhead = 4;
 
-    static void describe(rte_mbuf* buffer, uint8_t port, Frame& frame) noexcept {
-        frame = Frame{};
-        frame.port = port;
+    static void add(rte_mbuf* buffer, uint8_t port, Burst& burst) noexcept {
+        if (!is_plain(*buffer) || leaves_checksum_to_us(*buffer)) [[unlikely]]
+            return add_unusual(buffer, port, burst);
+        const auto* const data = rte_pktmbuf_mtod(buffer, const uint8_t*);
+        rte_prefetch0(data);
+        burst.add({.buffer = buffer,
+                   .data = data,
+                   .length = buffer->data_len,
+                   .port = port,
+                   .l4_checksum_good = has_good_checksum(*buffer)});
+    }
+
+    /// Apart, so that the usual ones keep their registers.
+    [[gnu::noinline]] static void add_unusual(rte_mbuf* buffer, uint8_t port,
+                                              Burst& burst) noexcept {
+        Frame frame{.port = port, .l4_checksum_good = has_good_checksum(*buffer)};
         const bool unfinished = leaves_checksum_to_us(*buffer);
-        frame.l4_checksum_good =
-            (buffer->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-        if (!is_plain(*buffer)) [[unlikely]] {
-            describe_unusual(buffer, frame);
-        } else {
-            frame.buffer = buffer;
-            frame.data = rte_pktmbuf_mtod(buffer, const uint8_t*);
-            frame.length = buffer->data_len;
-            rte_prefetch0(frame.data);
-        }
-        if (unfinished) [[unlikely]]
-            finish_checksum(frame);
+        describe_unusual(buffer, frame);
+        if (unfinished) finish_checksum(frame);
+        burst.add(frame);
     }
 
     std::vector<ReceiveQueue> receive_;

@@ -14,7 +14,7 @@ namespace ravelin {
            uint32_t{buffer.data_off} + buffer.data_len <= buffer.buf_len;
 }
 
-/// Fills `frame` from a buffer that isn't plain.
+/// Fills `frame` from a buffer that may not be plain.
 ///
 /// A frame in several segments is joined, in its first segment or in a fresh buffer that replaces
 /// it; `too_long` when it fits neither. A buffer whose numbers contradict each other (segment

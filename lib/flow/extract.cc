@@ -7,6 +7,8 @@ namespace ravelin {
 
 namespace {
 
+using flow_detail::swap_halves;
+
 bool is_icmp(uint8_t protocol) noexcept {
     return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
 }
@@ -32,14 +34,6 @@ uint8_t request_type(Family family, uint8_t type) noexcept {
 /// Both ports as they stand in the key: the first end's in the low half.
 uint32_t pack_ports(uint16_t first, uint16_t second) noexcept {
     return static_cast<uint32_t>(second) << 16 | first;
-}
-
-/// Exchanges the halves.
-uint32_t swap_halves(uint32_t both) noexcept {
-    return both << 16 | both >> 16;
-}
-uint64_t swap_halves(uint64_t both) noexcept {
-    return both << 32 | both >> 32;
 }
 
 /// Like memcmp() over 16 bytes; 0 for equal ones.
@@ -91,17 +85,10 @@ void FlowExtractor::extract(const Headers& headers, const uint8_t* l3, uint8_t w
         addresses = digest_ipv6(hash_, id.ipv6);
         id.steering_hash = steering_.ipv6(low, high);
     }
-    // Put together in registers: the hash would have to wait for fields that were just stored.
-    const uint64_t rest_of_first = static_cast<uint64_t>(headers.inner_vlan) << 48 |
-                                   static_cast<uint64_t>(headers.outer_vlan) << 32 | ports;
-    const FlowKeyBytes key{.first = _mm_set_epi64x(static_cast<int64_t>(rest_of_first),
-                                                   static_cast<int64_t>(addresses)),
-                           .rest = static_cast<uint32_t>(wire) << 16 |
-                                   static_cast<uint32_t>(headers.family) << 8 | headers.protocol};
-    auto* const bytes = reinterpret_cast<uint8_t*>(&id.key);
-    std::memcpy(bytes, &key.first, 16);
-    std::memcpy(bytes + 16, &key.rest, 4);
-    id.hash = hash_key(hash_, key);
+    const uint64_t vlans_and_ports = static_cast<uint64_t>(headers.inner_vlan) << 48 |
+                                     static_cast<uint64_t>(headers.outer_vlan) << 32 | ports;
+    identify(addresses, vlans_and_ports,
+             flow_detail::last_bytes(headers.protocol, headers.family, wire), id);
 }
 
 uint64_t FlowExtractor::connection_id(const FlowKey& key, uint32_t created_tick,

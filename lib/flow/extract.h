@@ -3,7 +3,9 @@
 
 #include "flow/hash.h"
 #include "packet/headers.h"
+#include "packet/ipv4.h"
 
+#include <bit>
 #include <cstdint>
 
 namespace ravelin {
@@ -16,6 +18,24 @@ inline void identify_by_spi(Headers& headers) noexcept {
     headers.destination_port = static_cast<uint16_t>(headers.spi);
 }
 
+namespace flow_detail {
+
+/// Exchanges the halves.
+[[nodiscard]] constexpr uint32_t swap_halves(uint32_t both) noexcept {
+    return both << 16 | both >> 16;
+}
+[[nodiscard]] constexpr uint64_t swap_halves(uint64_t both) noexcept {
+    return both << 32 | both >> 32;
+}
+
+/// The end of a key, as FlowKey lays it out.
+[[nodiscard]] constexpr uint32_t last_bytes(uint8_t protocol, Family family,
+                                            uint8_t wire) noexcept {
+    return static_cast<uint32_t>(wire) << 16 | static_cast<uint32_t>(family) << 8 | protocol;
+}
+
+}  // namespace flow_detail
+
 /// Builds the identity of packets: key, its hash, and the steering hash.
 class FlowExtractor {
   public:
@@ -26,6 +46,20 @@ class FlowExtractor {
     /// owner of what it quotes, and `swapped` then is the quoted packet's direction.
     void extract(const Headers& headers, const uint8_t* l3, uint8_t wire,
                  FlowId& id) const noexcept;
+
+    /// extract() for what parse_plain() has taken: untagged IPv4, two ends, two ports.
+    void extract_plain(const uint8_t* l3, uint8_t protocol, uint8_t wire,
+                       FlowId& id) const noexcept {
+        const uint64_t addresses = checksum_detail::load64(l3 + Ipv4::kSourceOffset);
+        const uint64_t in_order = __builtin_bswap64(addresses);
+        const uint32_t ports = load_be32(l3 + Ipv4::kMinimumLength);
+        id.swapped = in_order > flow_detail::swap_halves(in_order);
+        id.steering_hash = steering_.ipv4(addresses);
+        // Which way a packet goes can't be predicted, so there is no branch.
+        const int turn = id.swapped ? 32 : 0;
+        identify(std::rotl(addresses, turn), std::rotl(ports, 16 - turn / 2),
+                 flow_detail::last_bytes(protocol, Family::Ipv4, wire), id);
+    }
 
     /// The steering hash alone: of a fragment, whose ports nobody knows yet.
     [[nodiscard]] uint32_t steering_hash(const Headers& headers, const uint8_t* l3) const noexcept {
@@ -46,6 +80,19 @@ class FlowExtractor {
                                          uint32_t index) const noexcept;
 
   private:
+    /// Key and hash. The key is put together in registers: the hash would have to wait for fields
+    /// that were just stored.
+    void identify(uint64_t addresses, uint64_t vlans_and_ports, uint32_t rest,
+                  FlowId& id) const noexcept {
+        const FlowKeyBytes key{.first = _mm_set_epi64x(static_cast<int64_t>(vlans_and_ports),
+                                                       static_cast<int64_t>(addresses)),
+                               .rest = rest};
+        auto* const bytes = reinterpret_cast<uint8_t*>(&id.key);
+        std::memcpy(bytes, &key.first, 16);
+        std::memcpy(bytes + 16, &key.rest, 4);
+        id.hash = hash_key(hash_, key);
+    }
+
     KeyedHash hash_;
     SteeringHash steering_;
 };

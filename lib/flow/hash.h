@@ -56,6 +56,11 @@ class SteeringHash {
     [[nodiscard]] uint32_t ipv4(const uint8_t* source, const uint8_t* destination) const noexcept {
         return of_fold(fold(source, 4) ^ fold(destination, 4));
     }
+    /// Of both addresses, as they stand in the header.
+    [[nodiscard]] uint32_t ipv4(uint64_t addresses) const noexcept {
+        const uint64_t folded = addresses ^ addresses >> 32;
+        return of_fold(static_cast<uint16_t>(folded ^ folded >> 16));
+    }
     [[nodiscard]] uint32_t ipv6(const uint8_t* source, const uint8_t* destination) const noexcept {
         return of_fold(fold(source, 16) ^ fold(destination, 16));
     }

@@ -48,30 +48,34 @@ inline constexpr uint8_t kCwr = 0x80;
 /// Offsets count from the first byte given to parse(). All values in host order. Of a fragment
 /// nothing of the upper layer is set, whatever its offset.
 struct Headers {
-    uint16_t ether_type = 0;  ///< after VLAN tags; 0 when an IP packet was parsed without Ethernet
-    uint16_t outer_vlan = 0;  ///< VLAN id of the first tag; 0: none (a priority tag has id 0)
-    uint16_t inner_vlan = 0;  ///< VLAN id of the second tag; 0: none
+    // What any packet has; together, since the short cut through parsing writes nothing else.
+    uint16_t ether_type = 0;       ///< after VLAN tags; 0 when an IP packet was parsed without
+                                   ///< Ethernet
     Family family = Family::None;  ///< None: not IP, nothing below is set
     uint8_t protocol = 0;          ///< what follows the last extension header
     uint16_t l3_offset = 0;        ///< IP header
     uint16_t l4_offset = 0;        ///< first byte after IP header, options and extension headers
-    uint32_t ip_length = 0;  ///< bytes from the IP header to the end of the packet by IP's word
-                             ///< (IPv4 total length; 40 + payload length): what accounting counts
-    uint32_t l4_length = 0;  ///< l4_offset to the packet's end by IP's word; may exceed the bytes
-                             ///< present only for a quoted packet
-    uint16_t l4_header_length = 0;  ///< TCP: data offset; UDP, ICMP: 8; SCTP 12; others 0
-    uint16_t source_port = 0;       ///< TCP, UDP, SCTP; ICMP query: the identifier
+    uint32_t ip_length = 0;    ///< bytes from the IP header to the end of the packet by IP's word
+                               ///< (IPv4 total length; 40 + payload length): what accounting counts
+    uint32_t l4_length = 0;    ///< l4_offset to the packet's end by IP's word; may exceed the bytes
+                               ///< present only for a quoted packet
+    uint16_t source_port = 0;  ///< TCP, UDP, SCTP; ICMP query: the identifier
     uint16_t destination_port = 0;  ///< TCP, UDP, SCTP; ICMP query: type << 8 | code as on the
                                     ///< wire; GRE version 1: call id
+    uint16_t l4_header_length = 0;  ///< TCP: data offset; UDP, ICMP: 8; SCTP 12; others 0
     uint8_t tcp_flags = 0;          ///< TCP only
-    uint8_t icmp_type = 0;          ///< ICMP and ICMPv6 only
+    uint8_t ttl = 0;                ///< TTL or hop limit
+    // What few have.
+    uint16_t outer_vlan = 0;  ///< VLAN id of the first tag; 0: none (a priority tag has id 0)
+    uint16_t inner_vlan = 0;  ///< VLAN id of the second tag; 0: none
+    uint8_t icmp_type = 0;    ///< ICMP and ICMPv6 only
     uint8_t icmp_code = 0;
-    uint8_t ttl = 0;               ///< TTL or hop limit
+    bool is_fragment = false;      ///< more fragments follow or offset > 0 (not atomic fragments)
+    uint8_t reserved = 0;          ///< named so that no byte is padding
+    uint16_t fragment_offset = 0;  ///< bytes; 0 in a first fragment
     uint16_t fragment_data = 0;    ///< fragments only: first byte behind the IPv4 header, or behind
                                    ///< the IPv6 fragment header
     uint32_t spi = 0;              ///< ESP and AH: SPI; GRE version 1: call id; others 0
-    bool is_fragment = false;      ///< more fragments follow or offset > 0 (not atomic fragments)
-    uint16_t fragment_offset = 0;  ///< bytes; 0 in a first fragment
 
     bool operator==(const Headers&) const noexcept = default;
 };

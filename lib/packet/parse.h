@@ -34,6 +34,10 @@ struct ParseOptions {
 DropReason parse(std::span<const uint8_t> frame, const ParseOptions& options, bool l4_checksum_good,
                  Headers& headers) noexcept;
 
+/// parse() for what parse_plain() (plain.h) has not taken.
+DropReason parse_rare(std::span<const uint8_t> frame, const ParseOptions& options,
+                      bool l4_checksum_good, Headers& headers) noexcept;
+
 /// How strictly the packet inside an ICMP error is judged.
 struct QuoteOptions {
     bool verify_ip_checksum = true;  ///< IPv4 header checksum and total length of the quoted packet

@@ -43,7 +43,7 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     Counter fragment_datagrams;                 ///< incomplete ones now held (a gauge)
 
     // tracking
-    std::array<Counter, 7> classes;  ///< packets by CtClass
+    std::array<Counter, kCtClassCount> classes;  ///< packets by CtClass
     Counter denials_skipped;  ///< denied packets that were not written up: DenialReports::admits()
     /// First packets by rule; the last one is the default rule, the one before all rules over it.
     static constexpr size_t kRuleCounters = 512;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/time.h"
-#include "packet/frame.h"
+#include "pipeline/burst.h"
 
 #include <concepts>
 #include <cstdint>
@@ -10,23 +10,21 @@
 
 namespace ravelin {
 
-/// Most packets that one poll takes.
-inline constexpr uint32_t kBurstSize = 64;
-
 /// Where a worker gets packets from and where they go: real ports, a capture, or a test's arrays.
 ///
-/// A source is one (port, queue) pair that this worker polls. transmit() takes the first n buffers
+/// A source is one (port, queue) pair that this worker polls; receive() adds what is there to an
+/// empty burst and returns how many frames that were. transmit() takes the first n buffers
 /// of the list and returns n; the rest stays the caller's. release() takes all. An Io may have
 /// `void observe(const Packet&)`, which is called with every packet once its fate is decided and
 /// before it is transmitted or released (replay uses it; a worker without it pays nothing), and
 /// `bool rewrite(Frame&, std::span<const uint8_t>)`, which puts an answer into a received buffer
 /// and says so in the frame; false when it can't. Without it nobody is told of a rejected packet.
 template <class T>
-concept PacketIo = requires(T io, uint32_t source, std::span<Frame, kBurstSize> frames,
-                            uint8_t port, std::span<void*> buffers) {
+concept PacketIo = requires(T io, uint32_t source, Burst& burst, uint8_t port,
+                            std::span<void*> buffers) {
     { io.source_count() }
     noexcept->std::same_as<uint32_t>;
-    { io.receive(source, frames) }
+    { io.receive(source, burst) }
     noexcept->std::same_as<uint32_t>;
     { io.transmit(port, buffers) }
     noexcept->std::same_as<uint32_t>;

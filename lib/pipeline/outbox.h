@@ -19,46 +19,37 @@ namespace ravelin {
 class Outbox {
   public:
     Outbox(uint8_t worker, const Topology& topology, HandoffMesh& mesh)
-        : worker_{worker}, topology_{topology}, mesh_{mesh}, lanes_(mesh.workers()) {}
+        : worker_{worker}, mesh_{mesh}, lanes_(mesh.workers()) {
+        for (size_t port = 0; port < topology.port_count; ++port)
+            transmitter_[port] = topology.transmitter[port][worker];
+    }
 
-    /// Sends, hands over or releases packets of a burst; those whose port or ring is full become
-    /// drops, so that account() comes after it.
+    /// Sends, hands over or releases packets of a burst, and counts them by class. True when some
+    /// were dropped, those included whose port or ring was full: account_dropped() comes after it.
     template <PacketIo Io>
-    void send(Io& io, std::span<Packet> packets, WorkerCounters& counters) noexcept {
+    [[nodiscard]] bool send(Io& io, std::span<Packet> packets, WorkerCounters& counters) noexcept {
+        std::array<uint32_t, kCtClassCount> classes{};
+        dropped_ = false;
         for (Packet& packet : packets) {
-            switch (packet.action) {
-                case Action::Forward:
-                    count_forwarded(packet, counters);
-                    stage(io, packet, counters);
-                    break;
-                case Action::HandOff:
-                    put(packet.target,
-                        {.frame = packet.frame,
-                         .kind = packet.steered ? Handed::Kind::Fragment : Handed::Kind::Track},
-                        &packet);
-                    break;
-                case Action::Hold:
-                    break;
-                case Action::Reject:
-                    reject(io, packet, counters);
-                    break;
-                case Action::Pending:
-                case Action::Fragment:
-                case Action::Drop:
-                    release(io, packet.frame.buffer);
-                    break;
+            if (packet.action != Action::Forward) [[unlikely]] {
+                send_rare(io, packet, counters);
+                continue;
             }
+            ++classes[static_cast<size_t>(packet.ct_class)];
+            count_forwarded(packet, counters);
+            stage(io, packet, counters);
         }
         flush(io, counters);
+        for (size_t i = 0; i < classes.size(); ++i)
+            counters.classes[i].add(classes[i]);
+        return dropped_;
     }
 
     /// A packet that another worker has judged: it leaves through this worker's queue.
     template <PacketIo Io>
     void transmit_for_other(Io& io, const Frame& frame, WorkerCounters& counters) noexcept {
-        if (sending_count_ != 0 && (sending_port_ != frame.port || sending_count_ == kBurstSize))
-            flush_port(io, counters);
-        sending_port_ = frame.port;
-        sending_[sending_count_++] = {frame.buffer, frame.length, nullptr};
+        if (sending_.count == kBurstSize) flush_port(io, counters);
+        send_by(io, frame.port, frame, nullptr, counters);
     }
 
     template <PacketIo Io>
@@ -78,11 +69,37 @@ class Outbox {
         uint32_t length = 0;
         Packet* packet = nullptr;  ///< null for a packet judged by another worker
     };
+    /// What goes to one port; arrays apart, since the port takes that of the buffers as it is.
+    struct Sending {
+        std::array<void*, kBurstSize> buffer{};
+        std::array<uint32_t, kBurstSize> length{};
+        std::array<Packet*, kBurstSize> packet{};
+        uint64_t bytes = 0;
+        uint32_t count = 0;
+        uint8_t port = 0;
+    };
     struct Lane {
         std::array<Handed, kBurstSize> handed{};
         std::array<Packet*, kBurstSize> packet{};
         uint32_t count = 0;
     };
+
+    /// Whatever isn't forwarded; apart, because it would cost the others registers.
+    template <PacketIo Io>
+    [[gnu::noinline]] void send_rare(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
+        if (packet.action == Action::Hold) return;
+        if (packet.action == Action::HandOff) {
+            put(packet.target,
+                {.frame = packet.frame,
+                 .kind = packet.steered ? Handed::Kind::Fragment : Handed::Kind::Track},
+                &packet);
+            return;
+        }
+        counters.classes[static_cast<size_t>(packet.ct_class)].add();
+        if (packet.action == Action::Reject) return reject(io, packet, counters);
+        dropped_ = true;
+        release(io, packet.frame.buffer);
+    }
 
     static void count_forwarded(const Packet& packet, WorkerCounters& counters) noexcept {
         PacketsBytes& forwarded =
@@ -91,10 +108,9 @@ class Outbox {
         forwarded.bytes.add(packet.frame.length);
     }
 
-    /// The answer leaves in the buffer that the packet came in. Apart, because it would cost every
-    /// packet registers.
+    /// The answer leaves in the buffer that the packet came in.
     template <PacketIo Io>
-    [[gnu::noinline]] void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
+    void reject(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
         if constexpr (requires { io.rewrite(packet.frame, std::span<const uint8_t>{}); }) {
             std::array<uint8_t, kLongestRejection> answer{};
             const uint32_t length = build_rejection(packet, answer);
@@ -103,22 +119,35 @@ class Outbox {
                 return stage(io, packet, counters);
             }
         }
+        dropped_ = true;
         release(io, packet.frame.buffer);
         packet.drop(packet.reason);
     }
 
     template <PacketIo Io>
     void stage(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
-        const uint8_t transmitter = topology_.transmitter[packet.out_port][worker_];
-        if (transmitter != worker_) {
+        const uint8_t transmitter = transmitter_[packet.out_port];
+        if (transmitter != worker_) [[unlikely]] {
             Handed handed{.frame = packet.frame, .kind = Handed::Kind::Transmit};
             handed.frame.port = packet.out_port;
             put(transmitter, handed, &packet);
             return;
         }
-        if (sending_count_ != 0 && sending_port_ != packet.out_port) flush_port(io, counters);
-        sending_port_ = packet.out_port;
-        sending_[sending_count_++] = {packet.frame.buffer, packet.frame.length, &packet};
+        send_by(io, packet.out_port, packet.frame, &packet, counters);
+    }
+
+    template <PacketIo Io>
+    void send_by(Io& io, uint8_t port, const Frame& frame, Packet* packet,
+                 WorkerCounters& counters) noexcept {
+        if (sending_.port != port) [[unlikely]] {
+            flush_port(io, counters);
+            sending_.port = port;
+        }
+        const uint32_t at = sending_.count++;
+        sending_.buffer[at] = frame.buffer;
+        sending_.length[at] = frame.length;
+        sending_.packet[at] = packet;
+        sending_.bytes += frame.length;
     }
 
     void put(uint8_t to, const Handed& handed, Packet* packet) noexcept {
@@ -138,20 +167,17 @@ class Outbox {
 
     template <PacketIo Io>
     void flush_port(Io& io, WorkerCounters& counters) noexcept {
-        if (sending_count_ == 0) return;
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): once per burst; filled here
-        std::array<void*, kBurstSize> buffers;
-        for (uint32_t i = 0; i < sending_count_; ++i)
-            buffers[i] = sending_[i].buffer;
-        const uint32_t sent = io.transmit(sending_port_, {buffers.data(), sending_count_});
-        uint64_t bytes = 0;
-        for (uint32_t i = 0; i < sent; ++i)
-            bytes += sending_[i].length;
-        counters.transmitted[sending_port_].packets.add(sent);
-        counters.transmitted[sending_port_].bytes.add(bytes);
-        for (uint32_t i = sent; i < sending_count_; ++i)
-            refuse(io, sending_[i], DropReason::TransmitFull, counters);
-        sending_count_ = 0;
+        if (sending_.count == 0) return;
+        const uint32_t sent = io.transmit(sending_.port, {sending_.buffer.data(), sending_.count});
+        for (uint32_t i = sent; i < sending_.count; ++i) {
+            sending_.bytes -= sending_.length[i];
+            refuse(io, {sending_.buffer[i], sending_.length[i], sending_.packet[i]},
+                   DropReason::TransmitFull, counters);
+        }
+        counters.transmitted[sending_.port].packets.add(sent);
+        counters.transmitted[sending_.port].bytes.add(sending_.bytes);
+        sending_.bytes = 0;
+        sending_.count = 0;
     }
 
     template <PacketIo Io>
@@ -169,23 +195,28 @@ class Outbox {
         lane.count = 0;
     }
 
-    /// A packet of this worker's burst is counted by account(), another worker's is counted here.
+    /// A packet of this worker's burst is counted by account_dropped(), another worker's here.
     template <PacketIo Io>
     void refuse(Io& io, const Outgoing& outgoing, DropReason reason,
                 WorkerCounters& counters) noexcept {
         release(io, outgoing.buffer);
-        if (outgoing.packet != nullptr) return outgoing.packet->drop(reason);
+        if (outgoing.packet != nullptr) {
+            dropped_ = true;
+            // Of what is handed over the receiver would have counted the class.
+            if (outgoing.packet->action == Action::HandOff)
+                counters.classes[static_cast<size_t>(outgoing.packet->ct_class)].add();
+            return outgoing.packet->drop(reason);
+        }
         counters.dropped[static_cast<size_t>(reason)].packets.add();
         counters.dropped[static_cast<size_t>(reason)].bytes.add(outgoing.length);
     }
 
     uint8_t worker_;
-    const Topology& topology_;
+    bool dropped_ = false;                          ///< since send() began
+    std::array<uint8_t, kMaxPorts> transmitter_{};  ///< Topology::transmitter of this worker
     HandoffMesh& mesh_;
     std::vector<Lane> lanes_;
-    std::array<Outgoing, kBurstSize> sending_{};
-    uint32_t sending_count_ = 0;
-    uint8_t sending_port_ = 0;
+    Sending sending_{};
     std::array<void*, kBurstSize> released_{};
     uint32_t released_count_ = 0;
 };

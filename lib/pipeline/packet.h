@@ -4,8 +4,8 @@
 #include "conntrack/tracker.h"
 #include "flow/key.h"
 #include "packet/drop_reason.h"
+#include "packet/frame.h"
 #include "packet/headers.h"
-#include "pipeline/io.h"
 
 #include <cstdint>
 
@@ -21,16 +21,8 @@ enum class Action : uint8_t {
     Hold,      ///< reassembly keeps it; its buffer is no longer the burst's
 };
 
-/// One packet and everything that was learned about it. Each field names the stage that writes it.
-struct Packet {
-    Frame frame{};                              ///< receive
-    Headers headers{};                          ///< parse
-    FlowId id{};                                ///< parse; of the quoted packet for an ICMP error
-    uint32_t quoted_sequence = 0;               ///< parse, ICMP errors only: TCP sequence quoted
-    uint32_t candidate = UINT32_MAX;            ///< track: connection to look at first
-    uint64_t flow = 0;                          ///< track: id of its connection, 0: none
-    uint32_t tunnel = 0;                        ///< track: handle of who has to see it, 0: nobody
-    uint32_t connection = 0;                    ///< track: index of its connection, if it has one
+/// What is decided about a packet. Nothing at first, in all fields: one store clears them.
+struct alignas(16) Fate {
     Action action = Action::Pending;            ///< any stage
     DropReason reason = DropReason::None;       ///< with Drop
     CtClass ct_class = CtClass::None;           ///< parse (None, Invalid, Untracked), track
@@ -43,6 +35,19 @@ struct Packet {
     /// its own addresses say; so it isn't steered.
     bool steered = false;
     bool from_fragments = false;  ///< reassembly: stands for a datagram that came in pieces
+};
+static_assert(sizeof(Fate) == 16);
+
+/// One packet and everything that was learned about it. Each field names the stage that writes it.
+struct Packet : Fate {
+    Frame frame{};                    ///< receive
+    uint64_t flow = 0;                ///< track: id of its connection, 0: none
+    uint32_t candidate = UINT32_MAX;  ///< look_up: connection to look at first
+    uint32_t tunnel = 0;              ///< track: handle of who has to see it, 0: nobody
+    uint32_t connection = 0;          ///< track: index of its connection, if it has one
+    uint32_t quoted_sequence = 0;     ///< parse, ICMP errors only: TCP sequence quoted
+    Headers headers{};                ///< parse
+    FlowId id{};                      ///< parse; of the quoted packet for an ICMP error
 
     void drop(DropReason why) noexcept {
         action = Action::Drop;

@@ -3,6 +3,7 @@
 
 #include "conntrack/related.h"
 #include "packet/parse.h"
+#include "packet/plain.h"
 #include "pipeline/denials.h"
 #include "pipeline/observe.h"
 #include "pipeline/query.h"
@@ -125,13 +126,13 @@ void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant no
     }
 }
 
-void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexcept {
-    const PortRole& role = shard.topology.ports[packet.frame.port];
-    packet.out_port = role.peer;
+/// Whatever isn't plain.
+[[gnu::noinline]] void parse_one_rare(Packet& packet, uint8_t wire, const Shard& shard,
+                                      const Runtime& runtime) noexcept {
     if (packet.frame.too_long) return packet.drop(DropReason::FrameTooLong);
     const DropReason reason =
-        ravelin::parse({packet.frame.data, packet.frame.length}, runtime.tracking.parse,
-                       packet.frame.l4_checksum_good, packet.headers);
+        parse_rare({packet.frame.data, packet.frame.length}, runtime.tracking.parse,
+                   packet.frame.l4_checksum_good, packet.headers);
     if (reason != DropReason::None) [[unlikely]] {
         packet.ct_class = packet.headers.family == Family::None ? CtClass::None : CtClass::Invalid;
         packet.drop(reason);
@@ -142,7 +143,21 @@ void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexc
             packet.drop(DropReason::EthertypeUnsupported);
         }
     } else {
-        parse_ip(packet, shard.conntrack.extractor(), role.wire, runtime.tracking);
+        parse_ip(packet, shard.conntrack.extractor(), wire, runtime.tracking);
+    }
+}
+
+void parse_one(Packet& packet, const Shard& shard, const Runtime& runtime) noexcept {
+    const PortRole& role = shard.topology.ports[packet.frame.port];
+    packet.out_port = role.peer;
+    const Frame& frame = packet.frame;
+    const bool verify = runtime.tracking.parse.verify_checksums && !frame.l4_checksum_good;
+    if (!frame.too_long && parse_plain({frame.data, frame.length}, verify, packet.headers))
+        [[likely]] {
+        shard.conntrack.extractor().extract_plain(frame.data + plain::kIp, packet.headers.protocol,
+                                                  role.wire, packet.id);
+    } else {
+        parse_one_rare(packet, role.wire, shard, runtime);
     }
 }
 
@@ -195,6 +210,20 @@ void decide_and_tell(Packet& packet, Shard& shard, const Runtime& runtime, Insta
         report_denied(packet, shard, runtime, now);
 }
 
+/// Whatever is no plain packet of an established connection.
+[[gnu::noinline]] void track_closely(Packet& packet, Shard& shard, const Runtime& runtime,
+                                     Instant now) noexcept {
+    packet.missed = track_one(packet, shard.conntrack, runtime.tracking_sets(), now);
+    if (packet.missed) {
+        shard.counters.lookup_misses.add();
+        if (looks_for_late(runtime)) shard.conntrack.prefetch_tombstone(packet.id);
+    } else {
+        decide_by_class(packet);
+    }
+    if (packet.tunnel != 0) observe(packet, shard, runtime, now);
+    if (packet.action == Action::Drop) report_denied(packet, shard, runtime, now);
+}
+
 }  // namespace
 
 // Flattened: the calls of one packet would cost a sixth of all its instructions. What is rare isn't
@@ -208,13 +237,18 @@ void decide_and_tell(Packet& packet, Shard& shard, const Runtime& runtime, Insta
 void steer(Burst& burst, const Shard& shard) noexcept {
     for (Packet& packet : burst) {
         const bool fragment = packet.action == Action::Fragment;
-        if (packet.action != Action::Pending && !fragment) continue;
+        if (packet.action != Action::Pending && !fragment) [[unlikely]] {
+            burst.unusual = true;
+            continue;
+        }
         const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
         if (fragment && (packet.steered || owner == shard.index)) {
+            burst.unusual = true;
             packet.id.hash = shard.fragments.prefetch(packet.frame, packet.headers);
         } else if (owner == shard.index) {
             shard.conntrack.prefetch_bucket(packet.id);
         } else {
+            burst.unusual = true;
             packet.action = Action::HandOff;
             packet.target = owner;
         }
@@ -223,13 +257,19 @@ void steer(Burst& burst, const Shard& shard) noexcept {
 
 void look_up(Burst& burst, const Shard& shard) noexcept {
     const Conntrack& conntrack = shard.conntrack;
+    bool not_found = false;
     for (Packet& packet : burst) {
-        if (packet.action == Action::Pending)
-            packet.candidate = conntrack.prefetch_connection(packet.id);
+        packet.candidate = Conntrack::kNone;
+        if (packet.action != Action::Pending) [[unlikely]]
+            continue;
+        packet.candidate = conntrack.prefetch_connection(packet.id);
+        not_found |= packet.candidate == Conntrack::kNone;
     }
-    for (Packet& packet : burst) {
-        if (packet.candidate == Conntrack::kNone && packet.action == Action::Pending) [[unlikely]]
-            packet.candidate = conntrack.prefetch_overflowed(packet.id);
+    if (not_found) {
+        for (Packet& packet : burst) {
+            if (packet.candidate == Conntrack::kNone && packet.action == Action::Pending)
+                packet.candidate = conntrack.prefetch_overflowed(packet.id);
+        }
     }
     for (const Packet& packet : burst)
         conntrack.fetch(packet.candidate, packet.id);
@@ -237,24 +277,29 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
 
 [[gnu::flatten]] void track(Burst& burst, Shard& shard, const Runtime& runtime,
                             Instant now) noexcept {
-    const bool remembers = looks_for_late(runtime);
-    const TrackingSets sets = runtime.tracking_sets();
+    const Renewals renewals{runtime.tracking, now};
+    Conntrack& conntrack = shard.conntrack;
+    uint64_t hits = 0;
     for (Packet& packet : burst) {
-        if (packet.action != Action::Pending) continue;
-        packet.missed = track_one(packet, shard.conntrack, sets, now);
-        (packet.missed ? shard.counters.lookup_misses : shard.counters.lookup_hits).add();
-        if (!packet.missed)
-            decide_by_class(packet);
-        else if (remembers)
-            shard.conntrack.prefetch_tombstone(packet.id);
-        if (packet.tunnel != 0) [[unlikely]]
-            observe(packet, shard, runtime, now);
-        if (packet.action == Action::Drop) [[unlikely]]
-            report_denied(packet, shard, runtime, now);
+        if (packet.action != Action::Pending) [[unlikely]]
+            continue;
+        if (!packet.is_icmp_error &&
+            conntrack.track_established(packet.headers, packet.id, l4_of(packet), packet.candidate,
+                                        renewals, packet.direction)) [[likely]] {
+            packet.ct_class = CtClass::Established;
+            packet.action = Action::Forward;
+            packet.flow = conntrack.told_id(packet.candidate);
+        } else {
+            burst.unusual = true;
+            track_closely(packet, shard, runtime, now);
+        }
+        hits += packet.missed ? 0 : 1;
     }
+    shard.counters.lookup_hits.add(hits);
 }
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
+    if (!burst.unusual) return;
     for (Packet& packet : burst) {
         if (packet.action == Action::Pending) decide_and_tell(packet, shard, runtime, now);
         if (packet.action == Action::Fragment) [[unlikely]]
@@ -278,23 +323,17 @@ void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) no
 void account_received(Burst& burst, WorkerCounters& counters) noexcept {
     if (burst.count == 0) return;
     // A receive burst comes from one port.
-    uint64_t bytes = 0;
-    for (const Packet& packet : burst)
-        bytes += packet.frame.length;
     PacketsBytes& received = counters.received[burst.begin()->frame.port];
     received.packets.add(burst.count);
-    received.bytes.add(bytes);
+    received.bytes.add(burst.bytes);
 }
 
-void account(std::span<const Packet> packets, WorkerCounters& counters) noexcept {
+void account_dropped(std::span<const Packet> packets, WorkerCounters& counters) noexcept {
     for (const Packet& packet : packets) {
-        if (packet.action == Action::HandOff || packet.action == Action::Hold) continue;
-        counters.classes[static_cast<size_t>(packet.ct_class)].add();
-        if (packet.action == Action::Drop) {
-            PacketsBytes& dropped = counters.dropped[static_cast<size_t>(packet.reason)];
-            dropped.packets.add();
-            dropped.bytes.add(packet.frame.length);
-        }
+        if (packet.action != Action::Drop) continue;
+        PacketsBytes& dropped = counters.dropped[static_cast<size_t>(packet.reason)];
+        dropped.packets.add();
+        dropped.bytes.add(packet.frame.length);
     }
 }
 

@@ -12,7 +12,7 @@ namespace ravelin {
 
 // The life of a packet:
 //
-//     receive -> parse -> steer | look_up -> track -> decide | transmit -> account
+//     receive -> parse -> steer | look_up -> track -> decide | transmit
 //                             burst k + 1  |        burst k
 //
 // Each stage is a loop over a burst, decides a packet or leaves it pending for the next, and writes
@@ -44,8 +44,8 @@ void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) no
 /// What came in: called when frames are received from a port.
 void account_received(Burst& burst, WorkerCounters& counters) noexcept;
 
-/// What became of packets: one verdict each. Called last, since transmitting may still drop.
-void account(std::span<const Packet> packets, WorkerCounters& counters) noexcept;
+/// Those of them that were dropped. Called last, since transmitting may still drop.
+void account_dropped(std::span<const Packet> packets, WorkerCounters& counters) noexcept;
 
 /// First half: what can be done while the previous burst's memory is on its way.
 inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {

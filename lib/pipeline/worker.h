@@ -74,10 +74,8 @@ class Worker {
     static constexpr uint32_t kDatagramBudget = 8;  ///< of 64 fragments at most
 
     uint32_t receive_burst(uint32_t source) noexcept {
-        const uint32_t count = io_.receive(source, frames_);
         arriving_->clear();
-        for (uint32_t i = 0; i < count; ++i)
-            arriving_->add(frames_[i]);
+        const uint32_t count = io_.receive(source, *arriving_);
         account_received(*arriving_, shard_.counters);
         return count;
     }
@@ -123,8 +121,8 @@ class Worker {
             for (const Packet& packet : packets)
                 if (packet.action != Action::Hold) io_.observe(packet);
         }
-        outbox_.send(io_, packets, shard_.counters);
-        account(packets, shard_.counters);
+        if (outbox_.send(io_, packets, shard_.counters)) [[unlikely]]
+            account_dropped(packets, shard_.counters);
     }
 
     /// The fragments whose datagrams are settled. A datagram leaves where its last fragment stands
@@ -194,7 +192,6 @@ class Worker {
     RequestServer requests_;
     Instant loop_start_;  ///< of the turn before
     bool last_busy_ = false;
-    std::array<Frame, kBurstSize> frames_{};
     std::array<Burst, 2> bursts_{};
     Burst leaving_{};  ///< fragments that were held
     Burst* arriving_ = &bursts_[0];

@@ -5,13 +5,12 @@
 
 namespace ravelin {
 
-Wheel::Wheel(uint32_t capacity, Tick start)
+Wheel::Wheel(uint32_t capacity, Tick start, uint32_t* first_place, size_t stride)
     : current_{start},
-      place_{capacity},
+      first_place_{reinterpret_cast<std::byte*>(first_place)},
+      stride_{stride},
       chunks_{capacity / kPerChunk + size_t{kLevels} * kSlots + 1} {
     heads_.fill(kNone);
-    for (size_t i = 0; i < place_.size(); ++i)
-        place_[i] = kNone;
     for (size_t i = chunks_.size(); i-- > 0;) {
         chunks_[i].next = free_chunk_;
         free_chunk_ = static_cast<uint32_t>(i);
@@ -29,15 +28,15 @@ void Wheel::arm(uint32_t index, Tick deadline) noexcept {
 }
 
 void Wheel::disarm(uint32_t index) noexcept {
-    const uint32_t place = place_[index];
-    if (place == kNone) return;
-    Chunk& chunk = chunks_[place / 16];
+    const uint32_t at = place(index);
+    if (at == kNone) return;
+    Chunk& chunk = chunks_[at / 16];
     const uint32_t slot = chunk.slot;
     const Chunk& head = chunks_[heads_[slot]];
     const uint32_t last = head.index[head.count - 1U];
-    chunk.index[place % 16] = last;
-    place_[last] = place;
-    place_[index] = kNone;
+    chunk.index[at % 16] = last;
+    place(last) = at;
+    place(index) = kNone;
     shrink(slot);
 }
 
@@ -53,7 +52,7 @@ void Wheel::push(uint32_t slot, uint32_t index) noexcept {
         heads_[slot] = head = fresh;
     }
     Chunk& chunk = chunks_[head];
-    place_[index] = head * 16 + chunk.count;
+    place(index) = head * 16 + chunk.count;
     chunk.index[chunk.count++] = index;
     ++size_;
     ++level_size_[slot / kSlots];
@@ -62,7 +61,7 @@ void Wheel::push(uint32_t slot, uint32_t index) noexcept {
 uint32_t Wheel::pop(uint32_t slot) noexcept {
     const Chunk& head = chunks_[heads_[slot]];
     const uint32_t index = head.index[head.count - 1U];
-    place_[index] = kNone;
+    place(index) = kNone;
     shrink(slot);
     return index;
 }

@@ -31,14 +31,17 @@ class Wheel {
     /// a level each time.
     static constexpr uint32_t kMostHandlings = kLevels;
 
-    Wheel(uint32_t capacity, Tick start);
+    /// Where each index stands in the wheel is kept with whatever it is the index of, since that is
+    /// looked at whenever its time may have come: `first_place` is index 0's, the others follow
+    /// `stride` bytes apart. All must be kNone, outlive the wheel, and are nobody else's.
+    Wheel(uint32_t capacity, Tick start, uint32_t* first_place, size_t stride);
 
     /// Puts `index` at `deadline`, or moves it there. A deadline that has passed fires at the next
     /// advance().
     void arm(uint32_t index, Tick deadline) noexcept;
     /// Takes `index` out; nothing happens if it is not in.
     void disarm(uint32_t index) noexcept;
-    [[nodiscard]] bool armed(uint32_t index) const noexcept { return place_[index] != kNone; }
+    [[nodiscard]] bool armed(uint32_t index) const noexcept { return place(index) != kNone; }
     [[nodiscard]] uint32_t size() const noexcept { return size_; }
 
     /// Handles indices whose slot has come, at most `budget` of them, and steps over at most
@@ -82,7 +85,7 @@ class Wheel {
     [[nodiscard]] uint32_t lag(Tick now) const noexcept {
         return now.before(current_) ? 0 : static_cast<uint32_t>(now.since(current_)) + 1;
     }
-    [[nodiscard]] size_t memory_bytes() const noexcept { return place_.bytes() + chunks_.bytes(); }
+    [[nodiscard]] size_t memory_bytes() const noexcept { return chunks_.bytes(); }
 
   private:
     static constexpr uint32_t kSlots = 256;
@@ -101,6 +104,10 @@ class Wheel {
     };
     static_assert(sizeof(Chunk) == 64);
 
+    /// chunk * 16 + position, or kNone.
+    [[nodiscard]] uint32_t& place(uint32_t index) const noexcept {
+        return *reinterpret_cast<uint32_t*>(first_place_ + index * stride_);
+    }
     static uint32_t slot_of(uint32_t level, Tick tick) noexcept {
         return level * kSlots + (tick.value() >> (8 * level)) % kSlots;
     }
@@ -120,9 +127,7 @@ class Wheel {
     }
     template <class Prefetch>
     void fetch(uint32_t index, Prefetch&& prefetch) const noexcept {
-        if (index == kNone) return;
-        __builtin_prefetch(&place_[index], 1);
-        prefetch(index);
+        if (index != kNone) prefetch(index);
     }
     template <class Prefetch>
     void begin_slot(uint32_t slot, Prefetch&& prefetch) const noexcept {
@@ -151,7 +156,8 @@ class Wheel {
     uint32_t free_chunk_ = kNone;
     std::array<uint32_t, kLevels> level_size_{};
     std::array<uint32_t, size_t{kLevels} * kSlots> heads_{};
-    PageArray<uint32_t> place_;  ///< by index: chunk * 16 + position, or kNone
+    std::byte* first_place_;
+    size_t stride_;
     PageArray<Chunk> chunks_;
 };
 

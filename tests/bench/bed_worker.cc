@@ -19,14 +19,15 @@ class Forwarder {
 
     uint32_t turn() noexcept {
         for (uint32_t source = 0; source < 2; ++source) {
-            const uint32_t count = io_.receive(source, frames_);
+            burst_.clear();
+            const uint32_t count = io_.receive(source, burst_);
             std::array<void*, kBurstSize> buffers{};
             for (uint32_t i = 0; i < count; ++i) {
-                if (swap_) swap_addresses(frames_[i]);
-                buffers[i] = frames_[i].buffer;
+                const Frame& frame = burst_.packets[i].frame;
+                if (swap_) swap_addresses(frame);
+                buffers[i] = frame.buffer;
             }
-            CHECK(io_.transmit(frames_[0].port == kOutside ? kInside : kOutside,
-                               {buffers.data(), count}) == count);
+            CHECK(io_.transmit(source == 0 ? kInside : kOutside, {buffers.data(), count}) == count);
         }
         return 2 * kBurstSize;
     }
@@ -39,7 +40,7 @@ class Forwarder {
 
     PortIo& io_;
     bool swap_;
-    std::array<Frame, kBurstSize> frames_{};
+    Burst burst_{};
 };
 
 /// Half TCP, a tenth IPv6, as 64-byte packets: the usual mixture of a concentrator's two sides.

@@ -32,12 +32,12 @@ class LoopIo {
     explicit LoopIo(std::vector<Bytes> frames) : frames_{std::move(frames)} {}
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+    uint32_t receive(uint32_t, Burst& burst) noexcept {
         for (uint32_t i = 0; i < kBurstSize; ++i) {
             Bytes& bytes = frames_[next_++ % frames_.size()];
-            frames[i] = {.buffer = bytes.data(),
-                         .data = bytes.data(),
-                         .length = static_cast<uint32_t>(bytes.size())};
+            burst.add({.buffer = bytes.data(),
+                       .data = bytes.data(),
+                       .length = static_cast<uint32_t>(bytes.size())});
         }
         return kBurstSize;
     }

@@ -52,14 +52,14 @@ Entry entry_of(const FlowRecord& record) {
 
 }  // namespace
 
-uint32_t WindowIo::receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+uint32_t WindowIo::receive(uint32_t, Burst& burst) noexcept {
     const size_t count = std::min<size_t>(chosen_.size(), kBurstSize);
     for (size_t i = 0; i < count; ++i) {
         Passage& passage = passages_[chosen_[i]];
-        frames[i] = {.buffer = &passage,
-                     .data = passage.bytes.data(),
-                     .length = static_cast<uint32_t>(passage.bytes.size()),
-                     .port = static_cast<uint8_t>(passage.side)};
+        burst.add({.buffer = &passage,
+                   .data = passage.bytes.data(),
+                   .length = static_cast<uint32_t>(passage.bytes.size()),
+                   .port = static_cast<uint8_t>(passage.side)});
     }
     chosen_ = chosen_.subspan(count);
     return static_cast<uint32_t>(count);

@@ -27,7 +27,7 @@ class WindowIo {
     std::vector<Packet>& observed() noexcept { return observed_; }
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept;
+    uint32_t receive(uint32_t source, Burst& burst) noexcept;
     uint32_t transmit(uint8_t port, std::span<void*> buffers) noexcept;
     void release(std::span<void*> buffers) noexcept { static_cast<void>(buffers); }
     void observe(const Packet& packet) noexcept;

@@ -101,11 +101,11 @@ class FragmentIo {
     [[nodiscard]] size_t inside() const { return inside_.size(); }
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+    uint32_t receive(uint32_t, Burst& burst) noexcept {
         if (waiting_ == nullptr) return 0;
-        frames[0] = {.buffer = waiting_,
-                     .data = waiting_->frame.data(),
-                     .length = static_cast<uint32_t>(waiting_->frame.size())};
+        burst.add({.buffer = waiting_,
+                   .data = waiting_->frame.data(),
+                   .length = static_cast<uint32_t>(waiting_->frame.size())});
         waiting_ = nullptr;
         return 1;
     }

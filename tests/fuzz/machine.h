@@ -35,9 +35,9 @@ class OneFrameIo {
     [[nodiscard]] CtClass ct_class() const { return ct_class_; }
 
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
+    uint32_t receive(uint32_t, Burst& burst) noexcept {
         if (waiting_.buffer == nullptr) return 0;
-        frames[0] = std::exchange(waiting_, Frame{});
+        burst.add(std::exchange(waiting_, Frame{}));
         return 1;
     }
     uint32_t transmit(uint8_t, std::span<void*> buffers) noexcept {

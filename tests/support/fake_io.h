@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "pipeline/io.h"
+#include "pipeline/burst.h"
 #include "support/bytes.h"
 
 #include <algorithm>
@@ -41,16 +41,16 @@ class FakeIo {
     [[nodiscard]] uint32_t source_count() const noexcept {
         return static_cast<uint32_t>(source_ports_.size());
     }
-    uint32_t receive(uint32_t source, std::span<Frame, kBurstSize> frames) noexcept {
+    uint32_t receive(uint32_t source, Burst& burst) noexcept {
         uint32_t count = 0;
         std::deque<Bytes>& queue = waiting_[source];
         for (; count < kBurstSize && !queue.empty(); ++count) {
             auto packet = std::make_unique<Bytes>(std::move(queue.front()));
             queue.pop_front();
-            frames[count] = {.buffer = packet.get(),
-                             .data = packet->data(),
-                             .length = static_cast<uint32_t>(packet->size()),
-                             .port = source_ports_[source]};
+            burst.add({.buffer = packet.get(),
+                       .data = packet->data(),
+                       .length = static_cast<uint32_t>(packet->size()),
+                       .port = source_ports_[source]});
             void* const buffer = packet.get();
             inside_->emplace(buffer, std::move(packet));
         }

@@ -18,6 +18,17 @@ FramesInFlight make_flight(const Traffic& traffic, const FrameWriter& writer) {
 
 }  // namespace
 
+Counts& Counts::operator+=(const Counts& other) noexcept {
+    sent += other.sent;
+    sent_bytes += other.sent_bytes;
+    arrived += other.arrived;
+    damaged += other.damaged;
+    lost += other.lost;
+    unknown += other.unknown;
+    foreign += other.foreign;
+    return *this;
+}
+
 Generator::Generator(const Traffic& traffic, Sender& sender)
     : writer_{traffic.frame_size, traffic.server_port},
       connections_{traffic.connections, traffic.protocols, traffic.families,

@@ -40,6 +40,8 @@ struct Counts {
     uint64_t lost = 0;
     uint64_t unknown = 0;  ///< arrived late or twice, or pretends to be ours
     uint64_t foreign = 0;  ///< others' frames, such as ARP; no fault
+
+    Counts& operator+=(const Counts& other) noexcept;
 };
 
 /// Takes frames to a port.

@@ -49,8 +49,15 @@ int run(const Options& options) {
     if (const auto links = wait_for_links(**ports); !links)
         return fail_with(ExitCode::Environment, links.error().message);
 
+    const uint64_t hertz = measure_tsc_hertz(begin);
+    std::unique_ptr<CoreProbe> probe;
+    if (options.probe_cpu) {
+        auto started = CoreProbe::start(*options.probe_cpu, static_cast<double>(hertz));
+        if (!started) return fail_with(ExitCode::Environment, started.error().message);
+        probe = std::move(*started);
+    }
     // Its connections and frames in flight are too large for the stack.
-    const auto load = std::make_unique<Run>(options, **ports, measure_tsc_hertz(begin), stop);
+    const auto load = std::make_unique<Run>(options, **ports, hertz, probe.get(), stop);
     const Report report = load->go();
     if (options.json != "-") std::cout << text_of(report);
     if (options.json == "-") std::cout << json_of(report);

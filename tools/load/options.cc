@@ -101,6 +101,15 @@ void add_pace(CLI::App& app, Options& options, std::string& fresh) {
         ->check(CLI::Range(0.1, 1e6))
         ->capture_default_str()
         ->group(group);
+    app.add_option("--slice", options.slice,
+                   "Measure in slices of so many seconds; each begins with nothing in flight")
+        ->check(CLI::Range(0.01, 1e6))
+        ->group(group);
+    app.add_option("--probe-cpu", options.probe_cpu,
+                   "The device's CPU: before and after each slice tell how near and how fast both "
+                   "CPUs are, with a real-time thread that takes the device's place for a moment")
+        ->check(CLI::Range(0, 1023))
+        ->group(group);
     app.add_option("--timeout", options.timeout, "Seconds after which a frame counts as lost")
         ->check(CLI::Range(0.01, 60.0))
         ->capture_default_str()
@@ -180,6 +189,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
             throw CLI::ValidationError("--port", "two are needed: outside, then inside");
         if (options.traffic.fragments > 0 && options.traffic.protocols == Protocols::Tcp)
             throw CLI::ValidationError("--fragments", "only UDP datagrams are cut");
+        if (options.probe_cpu == options.cpu)
+            throw CLI::ValidationError("--probe-cpu", "must be another one than --cpu");
         if (options.only_new && options.rate > 0)
             throw CLI::ValidationError("--new-per-second", "max and --rate exclude each other");
     } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,8 +33,10 @@ struct Options {
     double new_per_second = 0;  ///< connections
     bool only_new = false;      ///< nothing but new connections, as many as possible
     double seconds = 10;
-    double timeout = 1;       ///< seconds after which a frame is lost
-    bool leave_open = false;  ///< TCP connections aren't closed at the end
+    double slice = 0;                   ///< seconds, each begun with nothing in flight; 0: one
+    std::optional<uint16_t> probe_cpu;  ///< the device's, looked at before and after each slice
+    double timeout = 1;                 ///< seconds after which a frame is lost
+    bool leave_open = false;            ///< TCP connections aren't closed at the end
     bool allow_loss = false;
     bool quiet = false;  ///< no progress lines
     std::string json;    ///< file, "-" for standard output, or empty

@@ -26,6 +26,22 @@ Json json_of(const Latency& latency) {
             {"max", latency.largest}};
 }
 
+Json json_of(const std::optional<Condition>& condition) {
+    if (!condition) return nullptr;
+    return {{"distance_ns", condition->distance},
+            {"own_work_ns", condition->own_work},
+            {"other_work_ns", condition->other_work}};
+}
+
+Json json_of(const Slice& slice) {
+    return {{"seconds", slice.measured.seconds},
+            {"packets_per_second", slice.measured.per_second(slice.measured.arrived())},
+            {"new_connections_per_second", slice.measured.per_second(slice.measured.opened)},
+            {"idle", slice.idle},
+            {"before", json_of(slice.before)},
+            {"after", json_of(slice.after)}};
+}
+
 std::string direction_text(const Report& report, size_t direction) {
     const Counts& measured = report.measured.counts[direction];
     const Counts& total = report.total[direction];
@@ -37,6 +53,14 @@ std::string direction_text(const Report& report, size_t direction) {
 }
 
 }  // namespace
+
+Stretch& Stretch::operator+=(const Stretch& other) noexcept {
+    seconds += other.seconds;
+    opened += other.opened;
+    for (size_t i = 0; i < counts.size(); ++i)
+        counts[i] += other.counts[i];
+    return *this;
+}
 
 bool Report::flawless() const noexcept {
     for (const Counts& counts : total) {
@@ -89,6 +113,9 @@ std::string json_of(const Report& report) {
             {"latency_ns", json_of(report.latency[direction])}};
         total[kNames[direction]] = json_of(report.total[direction]);
     }
+    Json slices = Json::array();
+    for (const Slice& slice : report.slices)
+        slices.push_back(json_of(slice));
     const Json json{
         {"connections", report.connections},
         {"opening",
@@ -96,6 +123,7 @@ std::string json_of(const Report& report) {
           {"seconds", report.opening.seconds},
           {"per_second", report.opening.per_second(report.opening.opened)}}},
         {"measured", measured},
+        {"slices", slices},
         {"total", total},
         {"generator", {{"idle", report.idle}, {"was_limit", report.generator_was_limit()}}},
         {"first_damage", report.first_damage},

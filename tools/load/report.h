@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "core_probe.h"
 #include "generator.h"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace ravelin::load {
 
@@ -23,6 +26,8 @@ struct Stretch {
     std::array<Counts, 2> counts;  ///< by the side that sends
     uint64_t opened = 0;           ///< connections
 
+    /// Takes another stretch in.
+    Stretch& operator+=(const Stretch& other) noexcept;
     [[nodiscard]] double per_second(uint64_t count) const noexcept {
         return seconds > 0 ? static_cast<double>(count) / seconds : 0;
     }
@@ -32,12 +37,21 @@ struct Stretch {
     }
 };
 
+/// A part of the measured time.
+struct Slice {
+    Stretch measured;
+    double idle = 0;
+    std::optional<Condition> before;  ///< with Options::probe_cpu
+    std::optional<Condition> after;
+};
+
 /// What a run found out.
 struct Report {
     uint32_t connections = 0;
     bool all_opened = true;
     Stretch opening;
     Stretch measured;
+    std::vector<Slice> slices;
     std::array<Latency, 2> latency;  ///< while measured, by the side that sends
     std::array<Counts, 2> total;     ///< of the whole run, the drain at its end included
     uint64_t rate_missed = 0;        ///< clients' packets that the wanted rate would have had too

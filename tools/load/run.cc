@@ -26,10 +26,12 @@ Counts minus(const Counts& now, const Counts& then) {
 
 }  // namespace
 
-Run::Run(const Options& options, Ports& ports, uint64_t tsc_hertz, const std::atomic<bool>& stop)
+Run::Run(const Options& options, Ports& ports, uint64_t tsc_hertz, CoreProbe* probe,
+         const std::atomic<bool>& stop)
     : options_{options},
       ports_{ports},
       hertz_{static_cast<double>(tsc_hertz)},
+      probe_{probe},
       stop_{stop},
       generator_{options.traffic, ports} {}
 
@@ -102,12 +104,44 @@ void Run::open_all() {
 }
 
 void Run::measure() {
-    using Plan = Generator::Plan;
     take_latency();
     latency_ = {};
+    const double slice = options_.slice > 0 ? options_.slice : options_.seconds;
+    double idle = 0;
+    std::optional<Condition> before = condition();
+    for (double left = options_.seconds; left > slice / 2 && !stop_; left -= slice) {
+        Slice done = measure_slice(slice, report_.rate_missed);
+        if (options_.slice > 0) drain();
+        done.before = before;
+        done.after = before = condition();
+        report_.measured += done.measured;
+        idle += done.idle * done.measured.seconds;
+        report_.slices.push_back(done);
+    }
+    if (report_.measured.seconds > 0) report_.idle = idle / report_.measured.seconds;
+    take_latency();
+    for (const Side side : {Side::Outside, Side::Inside}) {
+        const Histogram& histogram = latency_[index_of(side)];
+        const auto nanoseconds = [&](uint64_t value) {
+            return static_cast<double>(value) * 1e9 / hertz_;
+        };
+        report_.latency[index_of(side)] = {.p50 = nanoseconds(histogram.quantile(0.5)),
+                                           .p99 = nanoseconds(histogram.quantile(0.99)),
+                                           .p999 = nanoseconds(histogram.quantile(0.999)),
+                                           .largest = nanoseconds(histogram.largest())};
+    }
+}
+
+std::optional<Condition> Run::condition() {
+    if (probe_ == nullptr) return std::nullopt;
+    return probe_->take();
+}
+
+Slice Run::measure_slice(double seconds, uint64_t& missed) {
+    using Plan = Generator::Plan;
     const Stretch begin = state();
     const uint64_t begun = rte_rdtsc();
-    const uint64_t end = begun + ticks(options_.seconds);
+    const uint64_t end = begun + ticks(seconds);
     Pace pace{options_.rate, hertz_, begun};
     Pace renewals{options_.new_per_second, hertz_, begun};
     const Plan plan = options_.only_new ? Plan::Hurry : Plan::Speak;
@@ -128,20 +162,11 @@ void Run::measure() {
         last = now;
         second_has_passed("measuring", now.now);
     }
-    report_.measured = since(begin, begun);
-    report_.rate_missed = pace.missed() + renewals.missed();
-    report_.idle = static_cast<double>(idle) / static_cast<double>(last.now - begun);
-    take_latency();
-    for (const Side side : {Side::Outside, Side::Inside}) {
-        const Histogram& histogram = latency_[index_of(side)];
-        const auto nanoseconds = [&](uint64_t value) {
-            return static_cast<double>(value) * 1e9 / hertz_;
-        };
-        report_.latency[index_of(side)] = {.p50 = nanoseconds(histogram.quantile(0.5)),
-                                           .p99 = nanoseconds(histogram.quantile(0.99)),
-                                           .p999 = nanoseconds(histogram.quantile(0.999)),
-                                           .largest = nanoseconds(histogram.largest())};
-    }
+    missed += pace.missed() + renewals.missed();
+    return {.measured = since(begin, begun),
+            .idle = static_cast<double>(idle) / static_cast<double>(last.now - begun),
+            .before = {},
+            .after = {}};
 }
 
 void Run::drain() {

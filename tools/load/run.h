@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "core_probe.h"
 #include "generator.h"
 #include "options.h"
 #include "ports.h"
@@ -16,7 +17,9 @@ namespace ravelin::load {
 class Run {
   public:
     /// `stop`: set by anybody to end early; what is on its way still counts.
-    Run(const Options& options, Ports& ports, uint64_t tsc_hertz, const std::atomic<bool>& stop);
+    /// `probe`: nullptr, or what tells about the CPUs.
+    Run(const Options& options, Ports& ports, uint64_t tsc_hertz, CoreProbe* probe,
+        const std::atomic<bool>& stop);
 
     Report go();
 
@@ -28,6 +31,8 @@ class Run {
 
     void open_all();
     void measure();
+    Slice measure_slice(double seconds, uint64_t& missed);
+    [[nodiscard]] std::optional<Condition> condition();
     void drain();
     void close_all();
     /// Takes a burst from each port, and lets `speak(now)` send; it returns how much it sent.
@@ -46,6 +51,7 @@ class Run {
     const Options& options_;
     Ports& ports_;
     double hertz_;
+    CoreProbe* probe_;
     const std::atomic<bool>& stop_;
     Generator generator_;
     std::array<Histogram, 2> latency_;  ///< of the measured time

@@ -111,6 +111,23 @@ TEST_F(ConntrackTest, tells_ipv6_connections_of_one_digest_apart_by_their_addres
     EXPECT_EQ(conntrack_.size(), 2U);
 }
 
+TEST_F(ConntrackTest, tells_such_apart_in_the_short_cut_too) {
+    const uint32_t index = open(udp6(1)).index;
+    const Renewals renewals{options_, now_};
+    Direction direction = Direction::Original;
+    const auto cuts_short = [&](const FlowId& id) {
+        return conntrack_.track_established(headers_, id, l4(), index, renewals, direction);
+    };
+    EXPECT_FALSE(cuts_short(udp6(1))) << "nobody has answered";
+    track(answer(udp6(1)));
+    track(udp6(1));
+    EXPECT_TRUE(cuts_short(answer(udp6(1))));
+    EXPECT_EQ(direction, Direction::Reply);
+    EXPECT_FALSE(cuts_short(udp6(2))) << "another one of the same digest";
+    const auto packets = flows().at(0).packets;
+    EXPECT_EQ(packets, (std::array<uint64_t, 2>{2, 2}));
+}
+
 TEST_F(ConntrackTest, names_a_connection_only_for_who_asked) {
     EXPECT_EQ(open(udp(1)).flow, 0U);
     EXPECT_EQ(track(udp(1)).flow, 0U);

@@ -48,8 +48,8 @@ TEST_F(Ports, take_frames_in_and_let_them_out_again) {
     PortIo io{{{port->device(), 0, 5}}, transmit};
     ASSERT_EQ(io.source_count(), 1U);
 
-    std::array<Frame, kBurstSize> frames;
-    EXPECT_EQ(io.receive(0, frames), 0U);
+    Burst burst;
+    EXPECT_EQ(io.receive(0, burst), 0U);
 
     // What this port transmits, it receives.
     std::array<void*, 70> sent{};
@@ -59,15 +59,18 @@ TEST_F(Ports, take_frames_in_and_let_them_out_again) {
         buffer = mbuf;
     }
     ASSERT_EQ(io.transmit(5, {sent.data(), 70}), 70U);
-    ASSERT_EQ(io.receive(0, frames), kBurstSize);
+    ASSERT_EQ(io.receive(0, burst), kBurstSize);
     for (uint32_t i = 0; i < kBurstSize; ++i) {
-        EXPECT_EQ(frames[i].buffer, sent[i]);
-        EXPECT_EQ(frames[i].length, 60U);
-        EXPECT_EQ(frames[i].port, 5);
-        EXPECT_FALSE(frames[i].too_long);
-        EXPECT_FALSE(frames[i].l4_checksum_good);
+        const Frame& frame = burst.packets[i].frame;
+        EXPECT_EQ(frame.buffer, sent[i]);
+        EXPECT_EQ(frame.length, 60U);
+        EXPECT_EQ(frame.port, 5);
+        EXPECT_FALSE(frame.too_long);
+        EXPECT_FALSE(frame.l4_checksum_good);
     }
-    EXPECT_EQ(io.receive(0, frames), 6U);
+    EXPECT_EQ(burst.bytes, kBurstSize * 60);
+    burst.clear();
+    EXPECT_EQ(io.receive(0, burst), 6U);
     io.release({sent.data(), 70});
 }
 
@@ -91,10 +94,11 @@ TEST_F(Ports, say_when_the_card_has_checked_the_checksum) {
         mbuf->ol_flags = flags;
         void* buffer = mbuf;
         ASSERT_EQ(io.transmit(0, {&buffer, 1}), 1U);
-        std::array<Frame, kBurstSize> frames;
-        ASSERT_EQ(io.receive(0, frames), 1U);
-        EXPECT_EQ(frames[0].l4_checksum_good, good) << flags;
-        io.release({&frames[0].buffer, 1});
+        Burst burst;
+        ASSERT_EQ(io.receive(0, burst), 1U);
+        Frame& frame = burst.packets[0].frame;
+        EXPECT_EQ(frame.l4_checksum_good, good) << flags;
+        io.release({&frame.buffer, 1});
     }
 }
 
@@ -115,10 +119,11 @@ TEST_F(Ports, give_back_what_a_full_queue_refuses) {
         count = io.transmit(0, std::span{buffers}.subspan(sent, 32));
     EXPECT_LT(sent, buffers.size());
     io.release(std::span{buffers}.subspan(sent));
-    std::array<Frame, kBurstSize> frames;
-    while (const uint32_t count = io.receive(0, frames)) {
-        for (uint32_t i = 0; i < count; ++i)
-            io.release({&frames[i].buffer, 1});
+    Burst burst;
+    while (io.receive(0, burst) != 0) {
+        for (Packet& packet : burst)
+            io.release({&packet.frame.buffer, 1});
+        burst.clear();
     }
 }
 

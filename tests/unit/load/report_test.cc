@@ -67,5 +67,47 @@ TEST(Report, Json) {
     EXPECT_EQ(json["flawless"], true);
 }
 
+TEST(Report, SlicesWithTheConditionOfTheCpus) {
+    Report report = flawless();
+    Slice slice;
+    slice.measured.seconds = 0.5;
+    slice.measured.counts[0].arrived = 1'000'000;
+    slice.idle = 0.25;
+    report.slices.push_back(slice);
+    slice.before = Condition{.distance = 50, .own_work = 100, .other_work = 110};
+    report.slices.push_back(slice);
+    const auto slices = nlohmann::json::parse(json_of(report)).at("slices");
+    ASSERT_EQ(slices.size(), 2U);
+    EXPECT_EQ(slices[0].at("packets_per_second"), 2e6);
+    EXPECT_TRUE(slices[0].at("before").is_null());
+    EXPECT_EQ(slices[1].at("before").at("distance_ns"), 50);
+    EXPECT_EQ(slices[1].at("before").at("other_work_ns"), 110);
+    EXPECT_TRUE(slices[1].at("after").is_null());
+}
+
+TEST(Report, StretchesAddUp) {
+    Stretch sum{.seconds = 1, .counts = {}, .opened = 2};
+    Stretch other{.seconds = 0.5, .counts = {}, .opened = 3};
+    other.counts[1] = {.sent = 1,
+                       .sent_bytes = 2,
+                       .arrived = 3,
+                       .damaged = 4,
+                       .lost = 5,
+                       .unknown = 6,
+                       .foreign = 7};
+    sum += other;
+    sum += other;
+    EXPECT_EQ(sum.seconds, 2);
+    EXPECT_EQ(sum.opened, 8U);
+    const Counts& counts = sum.counts[1];
+    EXPECT_EQ(counts.sent, 2U);
+    EXPECT_EQ(counts.sent_bytes, 4U);
+    EXPECT_EQ(counts.arrived, 6U);
+    EXPECT_EQ(counts.damaged, 8U);
+    EXPECT_EQ(counts.lost, 10U);
+    EXPECT_EQ(counts.unknown, 12U);
+    EXPECT_EQ(counts.foreign, 14U);
+}
+
 }  // namespace
 }  // namespace ravelin::load

@@ -25,13 +25,13 @@ class LoopIo {
   public:
     LoopIo(const std::vector<Bytes>& frames, uint8_t port) : frames_{frames}, port_{port} {}
     [[nodiscard]] uint32_t source_count() const noexcept { return 1; }
-    uint32_t receive(uint32_t, std::span<Frame, kBurstSize> frames) noexcept {
-        for (Frame& frame : frames) {
+    uint32_t receive(uint32_t, Burst& burst) noexcept {
+        while (burst.count != kBurstSize) {
             const Bytes& bytes = frames_[at_++ % frames_.size()];
-            frame = {.buffer = nullptr,
-                     .data = bytes.data(),
-                     .length = static_cast<uint32_t>(bytes.size()),
-                     .port = port_};
+            burst.add({.buffer = nullptr,
+                       .data = bytes.data(),
+                       .length = static_cast<uint32_t>(bytes.size()),
+                       .port = port_});
         }
         return kBurstSize;
     }
