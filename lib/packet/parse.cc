@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packet/parse.h"
 
+#include "packet/ipv6.h"
 #include "packet/parse_any.h"
 #include "packet/plain.h"
 
@@ -27,6 +28,49 @@ bool parse_plain_fragment(std::span<const uint8_t> frame, Headers& headers) noex
     return true;
 }
 
+/// parse_plain() for IPv6: untagged, TCP or UDP right behind its header. Addresses that begin with
+/// zeros or are multicast, and whatever else may be wrong, go the long way.
+bool parse_plain_ipv6(std::span<const uint8_t> frame, bool verify_checksum,
+                      Headers& headers) noexcept {
+    using namespace plain;
+    constexpr size_t kUpper6 = kIp + Ipv6::kLength;
+    constexpr uint32_t kTypeAndVersion = ether_type::kIpv6 << 4 | 6;
+    if (frame.size() < kUpper6 + Udp::kLength) return false;
+    const uint8_t* const ip = frame.data() + kIp;
+    const uint32_t length = load_be16(ip + 4);
+    if (load_be32(ip - 2) >> 12 != kTypeAndVersion || length < Udp::kLength ||
+        length > frame.size() - kUpper6) {
+        return false;
+    }
+    const uint8_t* const addresses = ip + Ipv6::kSourceOffset;
+    const uint64_t source = load_be64(addresses);
+    const uint64_t destination = load_be64(addresses + 16);
+    const uint8_t hop_limit = ip[7];
+    if (hop_limit == 0 || source == 0 || destination == 0 || source >> 56 == 0xff ||
+        (source == destination && load_be64(addresses + 8) == load_be64(addresses + 24))) {
+        return false;
+    }
+    const uint8_t protocol = ip[6];
+    const uint8_t* const upper = frame.data() + kUpper6;
+    Upper read;
+    if (!read_upper(protocol, upper, length, read)) return false;
+    headers = {.ether_type = ether_type::kIpv6,
+               .family = Family::Ipv6,
+               .protocol = protocol,
+               .l3_offset = kIp,
+               .l4_offset = kUpper6,
+               .ip_length = length + static_cast<uint32_t>(Ipv6::kLength),
+               .l4_length = length,
+               .source_port = load_be16(upper),
+               .destination_port = load_be16(upper + 2),
+               .l4_header_length = static_cast<uint16_t>(read.header_length),
+               .tcp_flags = read.tcp_flags,
+               .ttl = hop_limit};
+    return !verify_checksum || !read.has_checksum ||
+           is_upper_sum_good(upper, read.covered,
+                             checksum_pseudo_ipv6(addresses, protocol, read.covered));
+}
+
 }  // namespace
 
 DropReason parse(std::span<const uint8_t> frame, const ParseOptions& options, bool l4_checksum_good,
@@ -38,7 +82,9 @@ DropReason parse(std::span<const uint8_t> frame, const ParseOptions& options, bo
 
 DropReason parse_rare(std::span<const uint8_t> frame, const ParseOptions& options,
                       bool l4_checksum_good, Headers& headers) noexcept {
-    if (parse_plain_fragment(frame, headers)) return DropReason::None;
+    const bool verify = options.verify_checksums && !l4_checksum_good;
+    if (parse_plain_ipv6(frame, verify, headers) || parse_plain_fragment(frame, headers))
+        return DropReason::None;
     return parse_any(frame, options, l4_checksum_good, headers);
 }
 

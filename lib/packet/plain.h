@@ -82,8 +82,31 @@ inline constexpr size_t kShortest = kUpper + Udp::kLength;
            ip.ttl() != 0 && !ip.may_be_martian() && ip.source() != ip.destination;
 }
 
+/// What parsing needs of a TCP or UDP header.
+struct Upper {
+    uint32_t header_length = Udp::kLength;
+    uint32_t covered = 0;  ///< bytes that the checksum covers
+    uint8_t tcp_flags = 0;
+    bool has_checksum = true;
+};
+
+/// `length` bytes by IP's word, eight at least. False: another protocol, or something wrong.
+[[nodiscard]] inline bool read_upper(uint8_t protocol, const uint8_t* upper, uint32_t length,
+                                     Upper& read) noexcept {
+    if (protocol == ip_protocol::kUdp) {
+        read.covered = load_be16(upper + 4);
+        read.has_checksum = load_be16(upper + 6) != 0;
+        return read.covered >= Udp::kLength && read.covered <= length;
+    }
+    if (protocol != ip_protocol::kTcp || length < Tcp::kMinimumLength) return false;
+    read.header_length = (upper[12] >> 4U) * 4U;
+    read.covered = length;
+    read.tcp_flags = upper[13];
+    return read.header_length >= Tcp::kMinimumLength && read.header_length <= length;
+}
+
 /// True if the checksum over the upper layer's first `covered` bytes is good.
-[[nodiscard]] inline bool is_upper_sum_good(const uint8_t* upper, uint32_t covered,
+[[nodiscard]] inline bool is_short_sum_good(const uint8_t* upper, uint32_t covered,
                                             uint64_t pseudo_sum) noexcept {
     return checksum_good(checksum_add(pseudo_sum, checksum_sum_short(upper, covered)));
 }
@@ -92,6 +115,12 @@ inline constexpr size_t kShortest = kUpper + Udp::kLength;
 [[nodiscard, gnu::noinline]] inline bool is_long_sum_good(const uint8_t* upper, uint32_t covered,
                                                           uint64_t pseudo_sum) noexcept {
     return checksum_good(checksum_add(pseudo_sum, checksum_sum(upper, covered)));
+}
+
+[[nodiscard]] inline bool is_upper_sum_good(const uint8_t* upper, uint32_t covered,
+                                            uint64_t pseudo_sum) noexcept {
+    return covered < kChecksumLong ? is_short_sum_good(upper, covered, pseudo_sum)
+                                   : is_long_sum_good(upper, covered, pseudo_sum);
 }
 
 }  // namespace plain
@@ -106,19 +135,8 @@ inline constexpr size_t kShortest = kUpper + Udp::kLength;
 
     const uint8_t* const upper = frame.data() + kUpper;
     const uint32_t length = ip_length(frame) - static_cast<uint32_t>(Ipv4::kMinimumLength);
-    uint32_t header_length = Udp::kLength;
-    uint32_t covered = length;
-    uint8_t tcp_flags = 0;
-    if (ip.protocol() == ip_protocol::kUdp) {
-        covered = load_be16(upper + 4);
-        if (covered < Udp::kLength || covered > length) return false;
-        if (load_be16(upper + 6) == 0) verify_checksum = false;
-    } else {
-        if (ip.protocol() != ip_protocol::kTcp || length < Tcp::kMinimumLength) return false;
-        header_length = (upper[12] >> 4U) * 4U;
-        if (header_length < Tcp::kMinimumLength || header_length > length) return false;
-        tcp_flags = upper[13];
-    }
+    Upper read;
+    if (!read_upper(ip.protocol(), upper, length, read)) return false;
     headers = {.ether_type = ether_type::kIpv4,
                .family = Family::Ipv4,
                .protocol = ip.protocol(),
@@ -128,13 +146,11 @@ inline constexpr size_t kShortest = kUpper + Udp::kLength;
                .l4_length = length,
                .source_port = load_be16(upper),
                .destination_port = load_be16(upper + 2),
-               .l4_header_length = static_cast<uint16_t>(header_length),
-               .tcp_flags = tcp_flags,
+               .l4_header_length = static_cast<uint16_t>(read.header_length),
+               .tcp_flags = read.tcp_flags,
                .ttl = ip.ttl()};
-    if (!verify_checksum) return true;
-    const uint64_t pseudo_sum = ip.pseudo_sum(covered);
-    return covered < kChecksumLong ? is_upper_sum_good(upper, covered, pseudo_sum)
-                                   : is_long_sum_good(upper, covered, pseudo_sum);
+    return !verify_checksum || !read.has_checksum ||
+           is_upper_sum_good(upper, read.covered, ip.pseudo_sum(read.covered));
 }
 
 }  // namespace ravelin
