@@ -72,8 +72,12 @@ std::string start_banner(const Config& config, const DataPath& path) {
     text += line("cores", count(config.cores.workers.size(), "worker") + " on CPU " +
                               list(config.cores.workers) + ", management on CPU " +
                               list(config.cores.management));
-    text += line("", std::string{"idle workers "} + (path.idle().yield ? "give way" : "poll on") +
-                         " (" + path.idle().why + ")");
+    const IdlePolicy& idle = path.idle();
+    std::string ways = std::string{"idle workers "} + (idle.yield ? "give way" : "poll on") + " (" +
+                       idle.why + ")";
+    if (idle.nap.count() != 0)
+        ways += ", then nap for up to " + std::to_string(idle.nap.count()) + " us";
+    text += line("", ways);
     text +=
         line("table", count(config.connections, "connection") + " in " +
                           std::to_string((path.table_bytes() + (1U << 20) - 1) >> 20) + " MiB" +

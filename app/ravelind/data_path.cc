@@ -2,12 +2,12 @@
 #include "data_path.h"
 
 #include "dpdk/eal_arguments.h"
+#include "dpdk/idling.h"
 #include "mgmt/reload.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <sched.h>
 #include <sys/random.h>
 #include <system_error>
 #include <thread>
@@ -130,13 +130,13 @@ Result<void> DataPath::start() {
 
 void DataPath::loop(uint32_t worker) {
     auto& own = workers_[worker]->worker;
-    const bool yields = idle_.yield;
+    Idling idling{idle_};
     workers_[worker]->clock.begin();
     Phase phase = Phase::Run;
     while (phase != Phase::End) {
         const bool busy = own.run_once(phase == Phase::Run);
         if (phase != Phase::Run) own.drop_held();
-        if (!busy && yields) sched_yield();
+        idling.turned(busy);
         phase = phase_.load(std::memory_order_relaxed);
     }
     quiescence_.leave(worker);

@@ -36,6 +36,7 @@ struct WireConfig {
 struct CoresConfig {
     std::vector<uint16_t> management{0};
     std::vector<uint16_t> workers{1};  ///< one worker each; a CPU may be named twice
+    uint32_t nap_microseconds = 0;     ///< longest sleep of an idle worker; 0: it polls on
 };
 
 struct ControlConfig {

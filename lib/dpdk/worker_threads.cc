@@ -24,6 +24,20 @@ bool is_kernel_interface(const PortConfig& port) {
                        [&](std::string_view name) { return port.device.starts_with(name); });
 }
 
+/// Why a worker must let others run on its CPU; empty: it needn't.
+std::string why_yield(const Config& config, uint32_t cpus) {
+    const std::vector<uint16_t>& workers = config.cores.workers;
+    const std::set<uint16_t> distinct{workers.begin(), workers.end()};
+    if (distinct.size() < workers.size()) return "workers share a CPU";
+    const bool shared = std::any_of(config.cores.management.begin(), config.cores.management.end(),
+                                    [&](uint16_t cpu) { return distinct.contains(cpu); });
+    if (shared && config.cores.management.size() == 1) return "workers share a CPU with management";
+    if (workers.size() + 1 > cpus) return "there are more threads than CPUs";
+    if (std::all_of(config.ports.begin(), config.ports.end(), is_kernel_interface))
+        return "all ports are kernel interfaces";
+    return {};
+}
+
 int run_loop(void* loop) {
     (*static_cast<std::function<void()>*>(loop))();
     return 0;
@@ -32,17 +46,15 @@ int run_loop(void* loop) {
 }  // namespace
 
 IdlePolicy choose_idle_policy(const Config& config, uint32_t cpus) {
-    const std::vector<uint16_t>& workers = config.cores.workers;
-    const std::set<uint16_t> distinct{workers.begin(), workers.end()};
-    if (distinct.size() < workers.size()) return {true, "workers share a CPU"};
-    const bool shared = std::any_of(config.cores.management.begin(), config.cores.management.end(),
-                                    [&](uint16_t cpu) { return distinct.contains(cpu); });
-    if (shared && config.cores.management.size() == 1)
-        return {true, "workers share a CPU with management"};
-    if (workers.size() + 1 > cpus) return {true, "there are more threads than CPUs"};
-    if (std::all_of(config.ports.begin(), config.ports.end(), is_kernel_interface))
-        return {true, "all ports are kernel interfaces"};
-    return {false, "each worker has its CPU"};
+    IdlePolicy policy{.yield = false,
+                      .why = "each worker has its CPU",
+                      .nap = std::chrono::microseconds{config.cores.nap_microseconds}};
+    const std::string why = why_yield(config, cpus);
+    if (!why.empty()) {
+        policy.yield = true;
+        policy.why = why;
+    }
+    return policy;
 }
 
 uint32_t usable_cpus() {

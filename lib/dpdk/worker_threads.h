@@ -3,6 +3,7 @@
 
 #include "config/schema.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,6 +15,8 @@ namespace ravelin {
 struct IdlePolicy {
     bool yield = false;  ///< let another thread run on this CPU; false: poll again at once
     std::string why;     ///< for the log
+    /// Longest sleep after nothing has come for a while; 0: none.
+    std::chrono::microseconds nap{};
 };
 
 /// Polls flat out where each worker has a CPU for itself and a fast port; gives way where a CPU is

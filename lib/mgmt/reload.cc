@@ -70,7 +70,8 @@ void find_restarts(const Config& active, LoadResult& loaded) {
     const Config& next = *loaded.config;
     if (active.eal != next.eal) needs_restart(loaded, "eal", "the options of EAL");
     if (active.cores.management != next.cores.management ||
-        active.cores.workers != next.cores.workers)
+        active.cores.workers != next.cores.workers ||
+        active.cores.nap_microseconds != next.cores.nap_microseconds)
         needs_restart(loaded, "cores", "the cores");
     if (!same(active.ports, next.ports)) needs_restart(loaded, "ports", "the ports");
     if (!same(active.wires, next.wires)) needs_restart(loaded, "wires", "the ends of the wires");

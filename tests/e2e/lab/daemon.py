@@ -128,6 +128,12 @@ class Ravelind:
         with open(f"/proc/{self.program.pid}/status", encoding="ascii") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
+    def cpu_seconds(self):
+        """CPU time that it has used."""
+        with open(f"/proc/{self.program.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def assert_all_accounted(self, seconds=5):
         """Promise P1: every packet that came in has left, or has been dropped for a reason."""
         last = {}

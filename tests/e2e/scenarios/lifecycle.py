@@ -111,6 +111,23 @@ def no_permission(wire):
     _refused(wire, wire_config(folder), ("ermi",), folder, NOBODY)
 
 
+def idle_workers_nap(wire):
+    """`cores.nap_us`: a worker with nothing to do leaves its CPU alone, and packets pass"""
+    for nap, least, most in ((0, 0.5, 2.0), (500, 0.0, 0.3)):
+        ravelin = wire.start_ravelin(
+            wire_config(wire.folder).replace("cores:\n", f"cores:\n  nap_us: {nap}\n"))
+        check.equal("nap for up to 500 us" in ravelin.program.output, nap != 0, "the banner")
+        check.equal(traffic.ping(wire.client, SERVER4), (3, 3), "ping")
+        before, started = ravelin.cpu_seconds(), time.monotonic()
+        time.sleep(2)
+        used = (ravelin.cpu_seconds() - before) / (time.monotonic() - started)
+        if not least <= used <= most:
+            raise LabError(f"nap_us {nap}: {used:.2f} of a CPU, not {least} to {most}")
+        check.equal(traffic.ping(wire.client, SERVER4), (3, 3), "ping after a pause")
+        ravelin.assert_all_accounted()
+        wire.stop_ravelin()
+
+
 def check_needs_no_privilege(wire):
     """`ravelind --check` runs as nobody, finds nothing in a good file and all in a bad one"""
     os.chmod(wire.folder, 0o755)
@@ -151,5 +168,5 @@ def version_and_help(wire):
 
 
 ALL = (stop_is_quick_under_load, socket_in_use, stale_socket_is_replaced, http_port_in_use,
-       unknown_device, missing_hugepages, no_permission, check_needs_no_privilege,
+       unknown_device, missing_hugepages, no_permission, idle_workers_nap, check_needs_no_privilege,
        shipped_files_are_valid, version_and_help)

@@ -41,6 +41,9 @@ TEST(IdlePolicy, gives_way_only_where_somebody_waits_for_the_cpu) {
         const IdlePolicy policy = choose_idle_policy(config, c.cpus);
         EXPECT_EQ(policy.yield, c.yield) << c.name;
         EXPECT_FALSE(policy.why.empty());
+        EXPECT_EQ(policy.nap, 0us) << "only for who asks for it";
+        config.cores.nap_microseconds = 200;
+        EXPECT_EQ(choose_idle_policy(config, c.cpus).nap, 200us);
     }
 }
 
