@@ -112,6 +112,10 @@ int run(const Options& options) {
         measure_expiry(ports, options.connections, options.blocks);
         return 0;
     }
+    if (options.family == "scaling") {
+        measure_scaling(options.connections, options.blocks);
+        return 0;
+    }
     Keep keep;
     if (options.family == "established") add_established(keep, ports, options.connections);
     if (options.family == "exceptions") add_exceptions(keep, ports, options.connections);

@@ -34,7 +34,7 @@ void measure(const std::string& name, Turns turns);
 using Keep = std::vector<std::shared_ptr<void>>;
 /// io, macswap, and Ravelin with established connections.
 void add_established(Keep& keep, Ports& ports, uint32_t connections);
-/// A tenth ICMP errors, a twentieth fragments, a hundredth new connections.
+/// A tenth ICMP errors, a twentieth fragments, a hundredth new connections; a flood of new ones.
 void add_exceptions(Keep& keep, Ports& ports, uint32_t connections);
 /// Established connections that are tunnels, beside others that aren't.
 void add_tunnels(Keep& keep, Ports& ports, uint32_t connections);
@@ -45,6 +45,9 @@ void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
 void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered);
 /// Not a benchmark: it can be done once per table. Prints its own JSON.
 void measure_expiry(Ports& ports, uint32_t connections, int repetitions);
+
+/// Likewise: one worker, two of them with a queue each, and two with one queue for both.
+void measure_scaling(uint32_t connections, int blocks);
 
 /// Kinds of connections.
 using KindOf = std::function<Kind(uint32_t)>;
@@ -78,7 +81,7 @@ inline Turns turns_of(Ports& ports, Device& device, Ports::Writer writer) {
             .finish =
                 [&ports, &device] {
                     ports.drain();
-                    CHECK(device.dropped() == 0);
+                    CHECK(device.dropped() == device.refused());
                 }};
 }
 

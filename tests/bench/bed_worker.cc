@@ -96,7 +96,7 @@ uint32_t write_fragment(uint8_t* frame, const Place& place, bool first) {
 /// Replaces some packets of established UDP by others.
 class Spice {
   public:
-    enum class What : uint8_t { Errors, Fragments, New };
+    enum class What : uint8_t { Errors, Fragments, New, Flood };
     Spice(What what, Established& traffic) : what_{what}, traffic_{traffic} {}
 
     uint32_t operator()(uint8_t port, uint8_t* frame) {
@@ -113,6 +113,9 @@ class Spice {
             fresh_ = (fresh_ + 1) % kFresh;
             return write_frame(frame, {Kind::UdpIpv4, traffic_.connections() + fresh_, true}, {});
         }
+        // Never the same one twice: the table is full soon, and stays so.
+        if (what_ == What::Flood && port == kInside)
+            return write_frame(frame, {Kind::UdpIpv4, traffic_.connections() + fresh_++, true}, {});
         return traffic_(port, frame);
     }
 
@@ -209,6 +212,7 @@ void add_exceptions(Keep& keep, Ports& ports, uint32_t connections) {
     add_spiced(keep, ports, connections, "errors_tenth", Spice::What::Errors, 5us);
     add_spiced(keep, ports, connections, "fragments_twentieth", Spice::What::Fragments, 5us);
     add_spiced(keep, ports, connections, "new_hundredth", Spice::What::New, 5us);
+    add_spiced(keep, ports, connections, "flood_half", Spice::What::Flood, 5us);
 }
 
 void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered) {

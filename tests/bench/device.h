@@ -100,6 +100,12 @@ class Device {
         return sum;
     }
 
+    /// New connections for which the table had no room.
+    [[nodiscard]] uint64_t refused() const noexcept {
+        return link_.counters.insert_failed_full.value() +
+               link_.counters.insert_failed_bucket.value();
+    }
+
   private:
     Ports& ports_;
     StepClock clock_;

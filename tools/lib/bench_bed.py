@@ -28,7 +28,8 @@ RATIOS = {
                     ("udp6", "macswap"), ("tcp6", "macswap"), ("mix", "macswap"),
                     ("udp6", "udp4"), ("tcp6", "tcp4")),
     "exceptions": (("udp4_again", "udp4"), ("errors_tenth", "udp4"),
-                   ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4")),
+                   ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4"),
+                   ("flood_half", "udp4")),
     "tunnels": (("tunnel", "udp4_as_long"),),
     "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
                ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
@@ -37,13 +38,16 @@ RATIOS = {
                  ("rules_1", "rules_10", "rules_100", "rules_1000", "rules_10000",
                   "scattered_100", "scattered_1000", "scattered_10000")),
     "expiry": (),
+    "scaling": (("one_worker", "one_worker_again"), ("one_worker", "two_workers"),
+                ("one_worker", "two_by_one_queue")),
 }
 # (family, connections, starts, blocks)
 PLAN = ([("established", 1 << 10, 4, 6), ("established", 1 << 16, 4, 6),
          ("established", 1 << 20, 4, 5), ("established", 1 << 23, 1, 8)] +
         [("stages", 1 << 10, 4, 6), ("stages", 1 << 16, 4, 6), ("stages", 1 << 20, 4, 5),
          ("stages", 1 << 23, 1, 8)] +
-        [("exceptions", 1 << 16, 4, 6), ("tunnels", 1 << 14, 4, 6), ("new", 1 << 16, 1, 8),
+        [("exceptions", 1 << 16, 4, 6), ("tunnels", 1 << 14, 4, 6),
+         ("scaling", 1 << 16, 4, 6), ("new", 1 << 16, 1, 8),
          ("expiry", 1 << 16, 4, 4), ("expiry", 1 << 20, 3, 3), ("expiry", 1 << 23, 1, 2)])
 
 
@@ -55,7 +59,7 @@ def run(family, connections, blocks, hugepages):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        said = json.loads(done.stdout if family == "expiry" else file.read())
+        said = json.loads(done.stdout if family in ("expiry", "scaling") else file.read())
     stolen = [block[2] for blocks in said["benchmarks"].values() for block in blocks]
     return {"benchmarks": {name: [block[0] for block in blocks]
                            for name, blocks in said["benchmarks"].items()},

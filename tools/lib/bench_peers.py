@@ -3,9 +3,11 @@
 
     ravelin-load, CPU 0 == port outside == device, CPU 1 == port inside == ravelin-load
 
-Each run starts a device afresh, opens all connections through it, and measures. The devices of a
-round run in random order, and figures are compared within a round only. macswap runs twice in each
-round: how far the two differ is how far any two figures may differ for no reason.
+Each run starts a device afresh, opens all connections through it, and measures in slices. A virtual
+machine's host moves its CPUs about, so before and after each slice the generator looks at how near
+and how fast the two are; only slices under good conditions count, whatever they say. The devices of
+a round run in random order. macswap runs twice in each round: how far the two differ is how far any
+two figures may differ for no reason.
 """
 
 import argparse
@@ -22,20 +24,22 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(TOP, "tests", "e2e"), os.path.join(TOP, "tools", "lib")]
 
 from lab.netns import LabError, Namespace, Program, end_on_sigterm, run, veth  # noqa: E402
-from bench_bed import interval  # noqa: E402
 from peers import PEERS  # noqa: E402
 
 GENERATOR = os.path.join(TOP, "build", "release", "tools", "load", "ravelin-load")
 RECORD = os.path.join(TOP, "docs", "bench", "peers.json")
 HUGEPAGES = "/proc/sys/vm/nr_hugepages"
 WANTED_PAGES = 1024  # of 2 MiB; OVS alone takes half of them
-CONTROL = ("macswap_again", "macswap")
 # What a control may be off by before nothing else is believed.
 ALLOWED = 0.05
 # Ports of one kind hang together: what is compared within a round.
 KINDS = {"memif": ("io", "macswap", "macswap_again", "ravelin", "ovs"),
+         "vhost": ("macswap_vhost", "macswap_vhost_again", "ravelin_vhost"),
          "veth": ("macswap_veth", "macswap_veth_again", "ravelin_veth", "linux")}
-BASE = {"memif": "macswap", "veth": "macswap_veth"}
+BASE = {"memif": "macswap", "vhost": "macswap_vhost", "veth": "macswap_veth"}
+SLICE = 0.1  # seconds
+# How much worse than in the best fifth of all looks at the CPUs a look may be for its slices.
+WORSE = {"distance_ns": 1.3, "own_work_ns": 1.06, "other_work_ns": 1.06}
 
 
 class Hugepages:
@@ -115,7 +119,10 @@ def measure(name, arguments, hugepages, connections, fresh):
     try:
         peer = PEERS[name](bench)
         pace = ["--new-per-second", "max"] if fresh else ["--order", arguments.order]
-        return generate(bench, peer, [*pace, "--seconds", arguments.seconds,
+        return generate(bench, peer, [*pace, "--seconds", arguments.seconds, "--slice", SLICE,
+                                      "--probe-cpu", bench.cpus[1],
+                                      # Until nearly all connections have spoken once more.
+                                      "--warm-up", 0.5 if fresh else 0.5 + connections / 1.5e6,
                                       "--protocol", arguments.protocol, "--leave-open"])
     except LabError as error:
         return {"error": str(error)}
@@ -123,11 +130,44 @@ def measure(name, arguments, hugepages, connections, fresh):
         bench.close()
 
 
-def value_of(report, fresh):
-    """The figure of a run; None when there is none."""
+def looks(rounds):
+    """What the CPUs were like before and after the slices of all runs."""
+    return [slice_[when] for one in rounds for report in one.values() if "error" not in report
+            for slice_ in report["slices"] for when in ("before", "after")]
+
+
+def limits_of(rounds):
+    """The worst condition under which a slice counts."""
+    found = looks(rounds)
+    return {key: sorted(look[key] for look in found)[len(found) // 5] * factor
+            for key, factor in WORSE.items()} if found else {}
+
+
+def accepted(report, limits, fresh):
+    """The figures of the slices of a run that count."""
     if "error" in report:
+        return []
+    what = "new_connections_per_second" if fresh else "packets_per_second"
+    return [slice_[what] for slice_ in report["slices"]
+            if all(slice_[when][key] <= limit for when in ("before", "after")
+                   for key, limit in limits.items())]
+
+
+def ratio_of(runs, base, seed=1):
+    """Ratio of the medians of two devices' slices, with its 95 % interval: the bootstrap draws runs
+    first and slices within them."""
+    draw = random.Random(seed)
+
+    def middle(of):
+        return statistics.median(value for run in draw.choices(of, k=len(of))
+                                 for value in draw.choices(run, k=len(run)))
+    runs, base = [run for run in runs if run], [run for run in base if run]
+    if not runs or not base:
         return None
-    return report["measured"]["new_connections_per_second" if fresh else "packets_per_second"]
+    ratios = sorted(middle(runs) / middle(base) for _ in range(2000))
+    centre = (statistics.median(value for run in runs for value in run) /
+              statistics.median(value for run in base for value in run))
+    return [round(value, 3) for value in (centre, ratios[50], ratios[-51])]
 
 
 def loss_of(reports):
@@ -142,31 +182,29 @@ def loss_of(reports):
 
 
 def summarise(case, rounds, base):
-    """{name: figures} of one case; ratios are taken within rounds."""
+    """{name: figures} of one case."""
+    limits = limits_of(rounds)
     names = sorted({name for one in rounds for name in one}, key=list(PEERS).index)
+    runs = {name: [accepted(one[name], limits, case["fresh"]) for one in rounds] for name in names}
     found = {}
     for name in names:
         reports = [one[name] for one in rounds]
-        values = [value_of(report, case["fresh"]) for report in reports]
         errors = [report["error"] for report in reports if "error" in report]
-        ratios = [value / value_of(one[base], case["fresh"])
-                  for value, one in zip(values, rounds)
-                  if value is not None and value_of(one[base], case["fresh"])]
-        good = [value for value in values if value is not None]
+        good = [report for report in reports if "error" not in report]
+        values = [value for run in runs[name] for value in run]
         found[name] = {
-            "per_second": good, "ratios": [round(ratio, 3) for ratio in ratios],
-            "interval": [round(value, 3) for value in interval(
-                [(ratios, len(ratios))], lambda values, i: values[i])] if ratios else None,
-            "loss": loss_of(reports),
-            "generator_was_limit": sum(report["generator"]["was_limit"] for report in reports
-                                       if "error" not in report),
-            "generator_idle": [round(report["generator"]["idle"], 3) for report in reports
-                               if "error" not in report],
+            "per_second": statistics.median(values) if values else None,
+            "interval": ratio_of(runs[name], runs[base]) if base in runs else None,
+            "slices": sum(len(report["slices"]) for report in good),
+            "accepted": len(values),
+            "by_run": [round(statistics.median(run)) if run else None for run in runs[name]],
+            "loss": loss_of(reports), "runs": len(good),
+            "generator_was_limit": sum(report["generator"]["was_limit"] for report in good),
+            "generator_idle": [round(report["generator"]["idle"], 3) for report in good],
             "p99_us": [round(max(report["measured"][side]["latency_ns"]["p99"]
                                  for side in ("outside_to_inside", "inside_to_outside")) / 1e3, 1)
-                       for report in reports if "error" not in report],
-            "opened_per_second": [round(report["opening"]["per_second"]) for report in reports
-                                  if "error" not in report],
+                       for report in good],
+            "opened_per_second": [round(report["opening"]["per_second"]) for report in good],
             "error": errors[0] if errors else None}
     return found
 
@@ -174,19 +212,21 @@ def summarise(case, rounds, base):
 def show(case, found, base):
     unit = "M new connections/s" if case["fresh"] else "Mpps"
     print(f"\n{case['kind']}, {case['connections']:,} connections, {unit}")
-    print(f"  {'':20} {'median':>8} {'to ' + base:>16} {'95 %':>14} {'lost':>9}"
+    print(f"  {'':20} {'median':>8} {'to ' + base:>16} {'95 %':>14} {'slices':>9} {'lost':>9}"
           f" {'p99 µs':>8}")
     for name, figures in found.items():
-        if not figures["per_second"]:
-            print(f"  {name:20} no figure: {figures['error'].strip().splitlines()[-1]}")
+        if figures["per_second"] is None:
+            why = (figures["error"] or "no slice under good conditions").strip().splitlines()[-1]
+            print(f"  {name:20} no figure: {why}")
             continue
         ratio, low, high = figures["interval"] or [float("nan")] * 3
-        limit, runs = figures["generator_was_limit"], len(figures["per_second"])
+        limit, runs = figures["generator_was_limit"], figures["runs"]
         note = f"  generator was the limit in {limit} of {runs}" if limit else ""
         if figures["error"]:
             note += f"  a run failed: {figures['error'].strip().splitlines()[-1]}"
-        print(f"  {name:20} {statistics.median(figures['per_second']) / 1e6:8.3f}"
+        print(f"  {name:20} {figures['per_second'] / 1e6:8.3f}"
               f" {ratio:16.2f} [{low:5.2f}, {high:5.2f}]"
+              f" {figures['accepted']:4}/{figures['slices']:4}"
               f" {figures['loss']:9.1e} {statistics.median(figures['p99_us']):8.1f}{note}")
     sys.stdout.flush()
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Draws docs/bench/*.svg from docs/bench/bed.json and writes the tables of docs/performance.md."""
+"""Draws docs/bench/*.svg from docs/bench/*.json and writes the tables of docs/performance.md."""
 
 import json
 import os
@@ -12,7 +12,9 @@ from matplotlib import pyplot  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(TOP, "docs/bench")
 PAGE = os.path.join(TOP, "docs/performance.md")
-BEGIN, END = "<!-- figures: tools/bench plots writes these -->", "<!-- end of figures -->"
+FIGURES = "<!-- figures: tools/bench plots writes these -->", "<!-- end of figures -->"
+PEERS = "<!-- peers: tools/bench plots writes these -->", "<!-- end of peers -->"
+LATENCY = "<!-- latency: tools/bench plots writes these -->", "<!-- end of latency -->"
 
 PLOTS = {
     "established": ("Established connections, the whole device over net_ring",
@@ -83,17 +85,91 @@ def figures(results):
     return lines
 
 
+def plot_peers(cases):
+    """Nanoseconds a packet over connections, for each kind of ports a line for each device."""
+    pyplot.rcParams["svg.hashsalt"] = "bench"
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    lines = {}
+    for case in cases:
+        for name, found in case["peers"].items():
+            if not case["fresh"] and found["per_second"] and not name.endswith("again"):
+                lines.setdefault(name, []).append((case["connections"], 1e9 / found["per_second"]))
+    for name, points in lines.items():
+        sizes, costs = zip(*sorted(points))
+        axes.plot(sizes, costs, marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="connections", ylabel="ns a packet",
+             title="Devices under the same load, one CPU each")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(os.path.join(FOLDER, "peers.svg"), metadata={"Date": None})
+
+
+def peers(recorded):
+    lines = ["", "![Devices under the same load](bench/peers.svg)", ""]
+    for case in recorded["cases"]:
+        unit = "million new connections a second" if case["fresh"] else "Mpps"
+        lines += ["", f"**{case['kind']}, {case['connections']:,} connections, {unit}**", "",
+                  "| device | median | of macswap | slices | p99 µs | |", "|---" * 6 + "|"]
+        for name, found in case["peers"].items():
+            if found["per_second"] is None:
+                why = (found["error"] or "no slice under good conditions").strip().splitlines()[-1]
+                lines.append(f"| {name} | | | | | {why} |")
+                continue
+            notes = []
+            if found["generator_was_limit"]:
+                notes.append("the generator was the limit in "
+                             f"{found['generator_was_limit']} of {found['runs']} runs")
+            if found["loss"]:
+                notes.append(f"lost {found['loss']:.1e}")
+            latency = sorted(found["p99_us"])
+            lines.append(
+                f"| {name} | {found['per_second'] / 1e6:.2f} | {cell(found['interval'], 2)} | "
+                f"{found['accepted']} of {found['slices']} | {latency[len(latency) // 2]:.0f} | "
+                f"{'; '.join(notes)} |")
+    return lines
+
+
+def latency(recorded):
+    lines = ["", f"{recorded['connections']:,} connections, "
+             f"{recorded['packets_per_second'] / 1e6:.2f} Mpps, half of macswap's highest rate; "
+             "µs, median [least, most] of runs:", "",
+             "| | p50 | p99 | p99.9 |", "|---|---|---|---|"]
+    for name, found in recorded["cases"].items():
+        if found["runs"]:
+            lines.append(f"| {name} | " + " | ".join(cell(found[quantile], 1) for quantile in
+                                                     ("p50", "p99", "p99.9")) + " |")
+    return lines
+
+
+def read(name):
+    path = os.path.join(FOLDER, name)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
 def main():
-    with open(os.path.join(FOLDER, "bed.json"), encoding="utf-8") as file:
-        recorded = json.load(file)
-    for family in PLOTS:
-        plot(family, recorded["results"])
     with open(PAGE, encoding="utf-8") as file:
         page = file.read()
-    head, rest = page.split(BEGIN)
-    tail = rest.split(END)[1]
+
+    def fill(marks, lines):
+        nonlocal page
+        head, rest = page.split(marks[0])
+        page = "\n".join([head + marks[0], *lines, "", marks[1]]) + rest.split(marks[1])[1]
+
+    bed = read("bed.json")
+    for family in PLOTS:
+        plot(family, bed["results"])
+    fill(FIGURES, figures(bed["results"]))
+    if (recorded := read("peers.json")) is not None:
+        plot_peers(recorded["cases"])
+        fill(PEERS, peers(recorded))
+    if (recorded := read("latency.json")) is not None:
+        fill(LATENCY, latency(recorded))
     with open(PAGE, "w", encoding="utf-8") as file:
-        file.write("\n".join([head + BEGIN] + figures(recorded["results"]) + ["", END]) + tail)
+        file.write(page)
 
 
 if __name__ == "__main__":

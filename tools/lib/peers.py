@@ -91,6 +91,24 @@ class MacswapVeth(OnVeth, Macswap):
     pass
 
 
+class OnVhost:
+    """A device with vhost-user ports; the generator is the guest's virtio side of them."""
+
+    extra = ("--eal=--single-file-segments",)
+
+    @staticmethod
+    def ports(bench):
+        return [f"net_virtio_user{i},path={bench.folder}/{name}.sock,queue_size=1024"
+                for i, name in enumerate(_NAMES)]
+
+    def devices(self, bench):
+        return [f"net_vhost{i},iface={bench.folder}/{name}.sock" for i, name in enumerate(_NAMES)]
+
+
+class MacswapVhost(OnVhost, Macswap):
+    extra = (*OnVhost.extra, *Macswap.extra)
+
+
 class Ravelin(_Device):
     """ravelind as shipped, with conf/loadtest.yaml and one worker."""
 
@@ -98,12 +116,12 @@ class Ravelin(_Device):
         return memif(bench, "server")
 
     def start(self, bench):
-        self._ravelind = Ravelind(bench.namespace, bench.folder, self._config(bench))
-        bench.defer(self._ravelind.kill)
-        self._ravelind.program.wait_for("\nready\n", 30)
+        self.ravelind = Ravelind(bench.namespace, bench.folder, self._config(bench))
+        bench.defer(self.ravelind.kill)
+        self.ravelind.program.wait_for("\nready\n", 30)
 
     def said(self):
-        return self._ravelind.program.output
+        return self.ravelind.program.output
 
     def _config(self, bench):
         with open(os.path.join(_TOP, "conf", "loadtest.yaml"), encoding="utf-8") as file:
@@ -128,6 +146,10 @@ class Ravelin(_Device):
 
 
 class RavelinVeth(OnVeth, Ravelin):
+    pass
+
+
+class RavelinVhost(OnVhost, Ravelin):
     pass
 
 
@@ -248,5 +270,7 @@ class Linux(OnVeth, _Device):
 
 
 PEERS = {"io": Io, "macswap": Macswap, "macswap_again": Macswap, "ravelin": Ravelin, "ovs": Ovs,
+         "macswap_vhost": MacswapVhost, "macswap_vhost_again": MacswapVhost,
+         "ravelin_vhost": RavelinVhost,
          "macswap_veth": MacswapVeth, "macswap_veth_again": MacswapVeth,
          "ravelin_veth": RavelinVeth, "linux": Linux}

@@ -101,6 +101,9 @@ void add_pace(CLI::App& app, Options& options, std::string& fresh) {
         ->check(CLI::Range(0.1, 1e6))
         ->capture_default_str()
         ->group(group);
+    app.add_option("--warm-up", options.warm_up, "Seconds of the same before, unmeasured")
+        ->check(CLI::Range(0.0, 1e6))
+        ->group(group);
     app.add_option("--slice", options.slice,
                    "Measure in slices of so many seconds; each begins with nothing in flight")
         ->check(CLI::Range(0.01, 1e6))

@@ -33,6 +33,7 @@ struct Options {
     double new_per_second = 0;  ///< connections
     bool only_new = false;      ///< nothing but new connections, as many as possible
     double seconds = 10;
+    double warm_up = 0;                 ///< seconds of the same before anything is measured
     double slice = 0;                   ///< seconds, each begun with nothing in flight; 0: one
     std::optional<uint16_t> probe_cpu;  ///< the device's, looked at before and after each slice
     double timeout = 1;                 ///< seconds after which a frame is lost

@@ -104,6 +104,8 @@ void Run::open_all() {
 }
 
 void Run::measure() {
+    uint64_t missed = 0;  // of no interest
+    if (options_.warm_up > 0) static_cast<void>(measure_slice(options_.warm_up, missed));
     take_latency();
     latency_ = {};
     const double slice = options_.slice > 0 ? options_.slice : options_.seconds;
