@@ -58,8 +58,8 @@ def run_case(name, arguments, hugepages, rate):
             asking = Asking(peer.ravelind, words, 0.1)
         options = ["--rate", rate, "--order", "uniform", "--protocol", "udp", "--leave-open",
                    "--seconds", arguments.seconds,
-                   # So that as many end as begin while it is measured: after 5 s.
-                   "--warm-up", 7 if fresh else 1]
+                   # So that as many end as begin while it is measured: they do after 1 s.
+                   "--warm-up", 3 if fresh else 1]
         if fresh:
             options += ["--new-per-second", fresh]
         report = generate(bench, peer, options)

@@ -37,6 +37,8 @@ KINDS = {"memif": ("io", "macswap", "macswap_again", "ravelin", "ovs"),
          "vhost": ("macswap_vhost", "macswap_vhost_again", "ravelin_vhost"),
          "veth": ("macswap_veth", "macswap_veth_again", "ravelin_veth", "linux")}
 BASE = {"memif": "macswap", "vhost": "macswap_vhost", "veth": "macswap_veth"}
+SIZES = {"memif": (1000, 65536, 1 << 20, 1 << 23), "vhost": (1000, 1 << 20),
+         "veth": (1000, 100_000)}
 SLICE = 0.1  # seconds
 # How much worse than in the best fifth of all looks at the CPUs a look may be for its slices.
 WORSE = {"distance_ns": 1.3, "own_work_ns": 1.06, "other_work_ns": 1.06}
@@ -246,7 +248,8 @@ def parse():
     parser.add_argument("--peer", action="append", metavar="NAME",
                         help=f"only this one and its base; one of {', '.join(PEERS)}")
     parser.add_argument("--connections", type=int, action="append", metavar="N",
-                        help="default 1000, 100000 and 1000000")
+                        help="default: " + "; ".join(f"{kind} {', '.join(map(str, sizes))}"
+                                                     for kind, sizes in SIZES.items()))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run (default 2)")
     parser.add_argument("--order", default="uniform", help="as of ravelin-load (default uniform)")
@@ -254,7 +257,8 @@ def parse():
     parser.add_argument("--no-new", action="store_true", help="no runs of new connections")
     parser.add_argument("--out", metavar="FILE", help="write what was measured as JSON")
     parser.add_argument("--record", action="store_true",
-                        help=f"write {os.path.relpath(RECORD, TOP)}, if the control allows that")
+                        help=f"write {os.path.relpath(RECORD, TOP)}, but for cases whose control "
+                        "didn't hold")
     arguments = parser.parse_args()
     for name in arguments.peer or ():
         if name not in PEERS:
@@ -266,11 +270,23 @@ def cases_of(arguments):
     for kind in arguments.kind or KINDS:
         names = [name for name in KINDS[kind] if not arguments.peer or name in arguments.peer or
                  name.startswith(BASE[kind])]
-        sizes = arguments.connections or [1000, 100_000, 1_000_000]
+        sizes = arguments.connections or SIZES[kind]
         for connections in sizes:
             yield {"kind": kind, "connections": connections, "fresh": False}, names
         if not arguments.no_new:
             yield {"kind": kind, "connections": 1000, "fresh": True}, names
+
+
+def together_with_recorded(cases):
+    """What is recorded of other cases stays, in the order in which they are measured."""
+    def place(case):
+        return list(KINDS).index(case["kind"]), case["fresh"], case["connections"]
+    found = {}
+    if os.path.exists(RECORD):
+        with open(RECORD, encoding="utf-8") as file:
+            found = {place(case): case for case in json.load(file)["cases"]}
+    found.update((place(case), case) for case in cases)
+    return [found[key] for key in sorted(found)]
 
 
 def machine():
@@ -298,19 +314,20 @@ def main():
             found = summarise(case, rounds, BASE[case["kind"]])
             show(case, found, BASE[case["kind"]])
             control = control_of(found, BASE[case["kind"]])
-            result["cases"].append({**case, "control": control, "peers": found})
-    off = [case["control"] for case in result["cases"] if case["control"] is not None]
-    result["void"] = not off or max(off) > ALLOWED
-    if result["void"]:
-        print(f"\nVOID: the same device against itself may be off by {max(off, default=1):.0%}; "
-              f"{ALLOWED:.0%} are allowed.\nThe machine is too busy: these figures are rough.")
-    for wanted, path in ((arguments.out, arguments.out),
-                         (arguments.record and not result["void"], RECORD)):
-        if wanted:
+            void = control is None or control > ALLOWED
+            if void:
+                print("  VOID: the same device against itself may be off by "
+                      f"{'anything' if control is None else format(control, '.0%')}; "
+                      f"{ALLOWED:.0%} are allowed. These figures are rough.", flush=True)
+            result["cases"].append({**case, "control": control, "void": void, "peers": found})
+    good = [case for case in result["cases"] if not case["void"]]
+    for path, cases in ((arguments.out, result["cases"]),
+                        (arguments.record and RECORD, together_with_recorded(good))):
+        if path and cases:
             with open(path, "w", encoding="utf-8") as file:
-                json.dump(result, file, indent=1)
+                json.dump({**result, "cases": cases}, file, indent=1)
                 file.write("\n")
-    return 1 if arguments.record and result["void"] else 0
+    return 1 if arguments.record and not good else 0
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class Ravelin(_Device):
             text = file.read()
         # Room for connections that have been replaced; a table that is full is another test.
         entries = max(bench.connections * 2, 1 << 22 if bench.short_timeouts else 1 << 16)
-        timeouts = ("\n  timeouts: {udp_unreplied: 5s, udp_replied: 5s}" if bench.short_timeouts
+        timeouts = ("\n  timeouts: {udp_unreplied: 1s, udp_replied: 1s}" if bench.short_timeouts
                     else "")
         eal = "[--no-pci]" if bench.hugepages else '[--no-huge, --no-pci, --no-shconf, -m, "512"]'
         for pattern, line in (
