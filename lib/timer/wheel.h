@@ -93,7 +93,7 @@ class Wheel {
     /// An empty slot costs that much less than an index.
     static constexpr uint32_t kStepsPerBudget = 16;
     /// How many indices ahead memory is asked for.
-    static constexpr uint32_t kFar = kPerChunk;
+    static constexpr uint32_t kFar = 2 * kPerChunk;
     static constexpr uint32_t kNear = 5;
 
     struct alignas(64) Chunk {
@@ -120,10 +120,19 @@ class Wheel {
     }
     /// The index that comes `distance` after the slot's next one, kFar at most, or kNone.
     [[nodiscard]] uint32_t coming(uint32_t slot, uint32_t distance) const noexcept {
-        const Chunk& head = chunks_[heads_[slot]];
-        if (distance < head.count) return head.index[head.count - 1U - distance];
-        if (head.next == kNone) return kNone;
-        return chunks_[head.next].index[kPerChunk - 1U - (distance - head.count)];
+        const Chunk* chunk = &chunks_[heads_[slot]];
+        while (distance >= chunk->count) {
+            if (chunk->next == kNone) return kNone;
+            distance -= chunk->count;
+            chunk = &chunks_[chunk->next];
+        }
+        return chunk->index[chunk->count - 1U - distance];
+    }
+    /// The chunk that comes `distance` after another one, or kNone.
+    [[nodiscard]] uint32_t chunk_after(uint32_t chunk, uint32_t distance) const noexcept {
+        for (; distance != 0 && chunk != kNone; --distance)
+            chunk = chunks_[chunk].next;
+        return chunk;
     }
     template <class Prefetch>
     void fetch(uint32_t index, Prefetch&& prefetch) const noexcept {
@@ -138,7 +147,7 @@ class Wheel {
     void look_ahead(uint32_t slot, Prefetch&& prefetch, Prepare&& prepare) const noexcept {
         const Chunk& head = chunks_[heads_[slot]];
         if (head.count == kPerChunk && head.next != kNone) {
-            const uint32_t after = chunks_[head.next].next;
+            const uint32_t after = chunk_after(head.next, kFar / kPerChunk);
             if (after != kNone) __builtin_prefetch(&chunks_[after], 1);
         }
         fetch(coming(slot, kFar), prefetch);
