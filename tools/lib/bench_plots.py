@@ -134,11 +134,12 @@ def latency(recorded):
     lines = ["", f"{recorded['connections']:,} connections, "
              f"{recorded['packets_per_second'] / 1e6:.2f} Mpps, half of macswap's highest rate; "
              "µs, median [least, most] of runs:", "",
-             "| | p50 | p99 | p99.9 |", "|---|---|---|---|"]
+             "| | p50 | p99 | p99.9 | of the rate not sent, at most |", "|---" * 5 + "|"]
     for name, found in recorded["cases"].items():
         if found["runs"]:
             lines.append(f"| {name} | " + " | ".join(cell(found[quantile], 1) for quantile in
-                                                     ("p50", "p99", "p99.9")) + " |")
+                                                     ("p50", "p99", "p99.9")) +
+                         f" | {found['missed']:.1%} |")
     return lines
 
 
