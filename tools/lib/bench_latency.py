@@ -3,10 +3,10 @@
 
     ravelin-load, CPU 0 == memif outside == device, CPU 1 == memif inside == ravelin-load
 
-Each run starts a device afresh. What ravelind's management does while a run is measured, it does on
-the generator's CPU, since there are two: while it runs the generator stands still, and that is told
-as latency too. How much of it a device has no part in shows in macswap beside a neighbour that takes
-a fifth of the generator's CPU.
+Each run starts a device afresh. What ravelind's management does while a run is measured, it does
+on the generator's CPU, since there are two: while it runs the generator stands still, and that is
+told as latency too. How much of it a device has no part in shows in macswap beside a neighbour that
+takes a fifth of the generator's CPU.
 """
 
 import argparse
