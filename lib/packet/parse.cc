@@ -83,7 +83,7 @@ DropReason parse(std::span<const uint8_t> frame, const ParseOptions& options, bo
 DropReason parse_rare(std::span<const uint8_t> frame, const ParseOptions& options,
                       bool l4_checksum_good, Headers& headers) noexcept {
     const bool verify = options.verify_checksums && !l4_checksum_good;
-    if (parse_plain_ipv6(frame, verify, headers) || parse_plain_fragment(frame, headers))
+    if (parse_plain_fragment(frame, headers) || parse_plain_ipv6(frame, verify, headers))
         return DropReason::None;
     return parse_any(frame, options, l4_checksum_good, headers);
 }

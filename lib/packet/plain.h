@@ -131,7 +131,7 @@ struct Upper {
     using namespace plain;
     if (!has_plain_header(frame)) return false;
     const Header ip{frame.data() + kIp};
-    if (!is_good(ip, frame) || ip.is_fragment()) return false;
+    if (ip.is_fragment() || !is_good(ip, frame)) return false;
 
     const uint8_t* const upper = frame.data() + kUpper;
     const uint32_t length = ip_length(frame) - static_cast<uint32_t>(Ipv4::kMinimumLength);
