@@ -25,8 +25,8 @@ std::vector<Key> appliance_keys() {
          Access<std::vector<uint16_t>>{AT(config.cores.management)},
          "CPUs for everything but packets: control socket, metrics, reload, lists."},
         {"cores.workers", Format::CpuList, Access<std::vector<uint16_t>>{AT(config.cores.workers)},
-         "CPUs that forward packets, one worker each; they poll and are always busy. A CPU that is "
-         "named twice gets two workers."},
+         "CPUs that forward packets, one worker each; they poll and are always busy, unless nap_us "
+         "lets them sleep. A CPU that is named twice gets two workers."},
         {"cores.nap_us", Format::Number, Access<uint32_t>{AT(config.cores.nap_microseconds)},
          "Longest sleep, in microseconds, of a worker that has had no packet for a millisecond: "
          "saves power, and lets the first packet wait for as long. 0: it polls on.",

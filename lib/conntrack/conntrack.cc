@@ -186,8 +186,7 @@ Tracked Conntrack::track(const Headers& headers, const FlowId& id, const uint8_t
     // Netfilter's words: NEW is every packet of the opener until somebody has answered.
     const bool established =
         tracked.direction == Direction::Reply || connection.has(flag::kSeenReply);
-    if (identify_) [[unlikely]]
-        tracked.flow = id_of(index);
+    tracked.flow = told_id(index);
 
     const TrackStep result = step(connection, headers, l4, tracked.direction, options, now);
     if (result.outcome == Outcome::Reopen) [[unlikely]] {
@@ -265,7 +264,7 @@ void Conntrack::apply(uint32_t index, const Headers& headers, Direction directio
     const Direction quoted = direction_of(connection, id);
     tracked.direction = opposite(quoted);
     tracked.index = index;
-    if (identify_) tracked.flow = id_of(index);
+    tracked.flow = told_id(index);
     if (options.icmp_error_check_sequence && id.key.protocol == ip_protocol::kTcp &&
         !TcpTracker::quotes_window(connection.protocol.tcp, quoted, quoted_sequence)) {
         tracked.reason = DropReason::IcmpErrorSequence;

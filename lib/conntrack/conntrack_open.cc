@@ -129,7 +129,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     counters_.entries_peak.set(std::max<uint64_t>(counters_.entries_peak.value(), table_.size()));
     gauge(connection).add();
     emit(EventKind::New, index, EndReason::None, now);
-    return {.flow = identify_ ? id_of(index) : 0, .index = index};
+    return {.flow = told_id(index), .index = index};
 }
 
 void Conntrack::resume(uint32_t index, const Late& late) noexcept {

@@ -7,8 +7,6 @@ namespace ravelin {
 
 namespace {
 
-using flow_detail::swap_halves;
-
 bool is_icmp(uint8_t protocol) noexcept {
     return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
 }
@@ -68,14 +66,14 @@ void FlowExtractor::extract(const Headers& headers, const uint8_t* l3, uint8_t w
             order = compare_ipv6(l3 + 8, l3 + 24);
         }
         swapped = order > 0 || (order == 0 && headers.source_port > headers.destination_port);
-        if (swapped) ports = swap_halves(ports);
+        if (swapped) ports = std::rotl(ports, 16);
     }
     id.swapped = swapped;
 
     uint64_t addresses = 0;
     if (ipv4) {
         std::memcpy(&addresses, l3 + 12, sizeof addresses);
-        if (swapped) addresses = swap_halves(addresses);
+        if (swapped) addresses = std::rotl(addresses, 32);
         id.steering_hash = steering_.ipv4(l3 + 12, l3 + 16);
     } else {
         const uint8_t* low = swapped ? l3 + 24 : l3 + 8;

@@ -20,14 +20,6 @@ inline void identify_by_spi(Headers& headers) noexcept {
 
 namespace flow_detail {
 
-/// Exchanges the halves.
-[[nodiscard]] constexpr uint32_t swap_halves(uint32_t both) noexcept {
-    return both << 16 | both >> 16;
-}
-[[nodiscard]] constexpr uint64_t swap_halves(uint64_t both) noexcept {
-    return both << 32 | both >> 32;
-}
-
 /// The end of a key, as FlowKey lays it out.
 [[nodiscard]] constexpr uint32_t last_bytes(uint8_t protocol, Family family,
                                             uint8_t wire) noexcept {
@@ -53,8 +45,8 @@ class FlowExtractor {
         const uint64_t addresses = checksum_detail::load64(l3 + Ipv4::kSourceOffset);
         const uint64_t in_order = __builtin_bswap64(addresses);
         const uint32_t ports = load_be32(l3 + Ipv4::kMinimumLength);
-        id.swapped = in_order > flow_detail::swap_halves(in_order);
-        id.steering_hash = steering_.ipv4(addresses);
+        id.swapped = in_order > std::rotl(in_order, 32);
+        id.steering_hash = steering_.ipv4(l3 + 12, l3 + 16);
         // Which way a packet goes can't be predicted, so there is no branch.
         const int turn = id.swapped ? 32 : 0;
         identify(std::rotl(addresses, turn), std::rotl(ports, 16 - turn / 2),

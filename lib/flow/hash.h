@@ -54,32 +54,25 @@ class SteeringHash {
     SteeringHash() noexcept;
 
     [[nodiscard]] uint32_t ipv4(const uint8_t* source, const uint8_t* destination) const noexcept {
-        return of_fold(fold(source, 4) ^ fold(destination, 4));
-    }
-    /// Of both addresses, as they stand in the header.
-    [[nodiscard]] uint32_t ipv4(uint64_t addresses) const noexcept {
-        const uint64_t folded = addresses ^ addresses >> 32;
-        return of_fold(static_cast<uint16_t>(folded ^ folded >> 16));
+        uint32_t words[2] = {};
+        std::memcpy(&words[0], source, 4);
+        std::memcpy(&words[1], destination, 4);
+        return of_fold(fold(words[0] ^ words[1]));
     }
     [[nodiscard]] uint32_t ipv6(const uint8_t* source, const uint8_t* destination) const noexcept {
-        return of_fold(fold(source, 16) ^ fold(destination, 16));
+        uint64_t words[4] = {};
+        std::memcpy(&words[0], source, 16);
+        std::memcpy(&words[2], destination, 16);
+        const uint64_t all = words[0] ^ words[1] ^ words[2] ^ words[3];
+        return of_fold(fold(static_cast<uint32_t>(all ^ all >> 32)));
     }
 
     /// The key to program into a card; 52 bytes serve every card that DPDK 22.11 knows.
     static std::array<uint8_t, 52> card_key() noexcept;
 
   private:
-    static uint16_t fold(const uint8_t* bytes, int length) noexcept {
-        if (length == 4) {
-            uint32_t word = 0;
-            std::memcpy(&word, bytes, 4);
-            return static_cast<uint16_t>(word ^ (word >> 16));
-        }
-        uint64_t words[2] = {};
-        std::memcpy(words, bytes, 16);
-        uint64_t all = words[0] ^ words[1];
-        all ^= all >> 32;
-        return static_cast<uint16_t>(all ^ (all >> 16));
+    static uint16_t fold(uint32_t word) noexcept {
+        return static_cast<uint16_t>(word ^ word >> 16);
     }
     [[nodiscard]] uint32_t of_fold(uint32_t folded) const noexcept {
         return by_first_byte_[folded & 0xff] ^ by_second_byte_[(folded >> 8) & 0xff];

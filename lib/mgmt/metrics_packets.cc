@@ -15,8 +15,8 @@ using Samples = std::vector<Sample>;
 using Member = Counter PacketsBytes::*;
 
 constexpr std::array<const char*, 3> kFamilies{"other", "ipv4", "ipv6"};
-constexpr std::array<const char*, 7> kClasses{"none",    "new",       "established", "related",
-                                              "invalid", "untracked", "stale"};
+constexpr std::array<const char*, kCtClassCount> kClasses{
+    "none", "new", "established", "related", "invalid", "untracked", "stale"};
 
 void add_forwarded(Registry& registry, const Appliance& appliance, MetricInfo info, Member member) {
     registry.add(

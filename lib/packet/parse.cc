@@ -50,25 +50,17 @@ bool parse_plain_ipv6(std::span<const uint8_t> frame, bool verify_checksum,
         (source == destination && load_be64(addresses + 8) == load_be64(addresses + 24))) {
         return false;
     }
-    const uint8_t protocol = ip[6];
-    const uint8_t* const upper = frame.data() + kUpper6;
     Upper read;
-    if (!read_upper(protocol, upper, length, read)) return false;
-    headers = {.ether_type = ether_type::kIpv6,
-               .family = Family::Ipv6,
-               .protocol = protocol,
-               .l3_offset = kIp,
-               .l4_offset = kUpper6,
-               .ip_length = length + static_cast<uint32_t>(Ipv6::kLength),
-               .l4_length = length,
-               .source_port = load_be16(upper),
-               .destination_port = load_be16(upper + 2),
-               .l4_header_length = static_cast<uint16_t>(read.header_length),
-               .tcp_flags = read.tcp_flags,
-               .ttl = hop_limit};
+    const Network network{.ether_type = ether_type::kIpv6,
+                          .family = Family::Ipv6,
+                          .protocol = ip[6],
+                          .ttl = hop_limit,
+                          .header_length = Ipv6::kLength,
+                          .upper_length = length};
+    if (!read_upper(frame.data(), network, headers, read)) return false;
     return !verify_checksum || !read.has_checksum ||
-           is_upper_sum_good(upper, read.covered,
-                             checksum_pseudo_ipv6(addresses, protocol, read.covered));
+           is_upper_sum_good(frame.data() + kUpper6, read.covered,
+                             checksum_pseudo_ipv6(addresses, network.protocol, read.covered));
 }
 
 }  // namespace

@@ -90,19 +90,46 @@ struct Upper {
     bool has_checksum = true;
 };
 
-/// `length` bytes by IP's word, eight at least. False: another protocol, or something wrong.
-[[nodiscard]] inline bool read_upper(uint8_t protocol, const uint8_t* upper, uint32_t length,
+/// An IP header, as far as it is told further on.
+struct Network {
+    uint16_t ether_type = 0;
+    Family family = Family::None;
+    uint8_t protocol = 0;
+    uint8_t ttl = 0;
+    uint16_t header_length = 0;
+    uint32_t upper_length = 0;  ///< by IP's word, eight bytes at least
+};
+
+/// Reads the upper layer and writes what both headers say. False: another protocol, or something
+/// wrong.
+[[nodiscard]] inline bool read_upper(const uint8_t* frame, const Network& ip, Headers& headers,
                                      Upper& read) noexcept {
-    if (protocol == ip_protocol::kUdp) {
+    const uint8_t* const upper = frame + kIp + ip.header_length;
+    if (ip.protocol == ip_protocol::kUdp) {
         read.covered = load_be16(upper + 4);
         read.has_checksum = load_be16(upper + 6) != 0;
-        return read.covered >= Udp::kLength && read.covered <= length;
+        if (read.covered < Udp::kLength || read.covered > ip.upper_length) return false;
+    } else {
+        if (ip.protocol != ip_protocol::kTcp || ip.upper_length < Tcp::kMinimumLength) return false;
+        read.header_length = (upper[12] >> 4U) * 4U;
+        read.covered = ip.upper_length;
+        read.tcp_flags = upper[13];
+        if (read.header_length < Tcp::kMinimumLength || read.header_length > ip.upper_length)
+            return false;
     }
-    if (protocol != ip_protocol::kTcp || length < Tcp::kMinimumLength) return false;
-    read.header_length = (upper[12] >> 4U) * 4U;
-    read.covered = length;
-    read.tcp_flags = upper[13];
-    return read.header_length >= Tcp::kMinimumLength && read.header_length <= length;
+    headers = {.ether_type = ip.ether_type,
+               .family = ip.family,
+               .protocol = ip.protocol,
+               .l3_offset = kIp,
+               .l4_offset = static_cast<uint16_t>(kIp + ip.header_length),
+               .ip_length = ip.header_length + ip.upper_length,
+               .l4_length = ip.upper_length,
+               .source_port = load_be16(upper),
+               .destination_port = load_be16(upper + 2),
+               .l4_header_length = static_cast<uint16_t>(read.header_length),
+               .tcp_flags = read.tcp_flags,
+               .ttl = ip.ttl};
+    return true;
 }
 
 /// True if the checksum over the upper layer's first `covered` bytes is good.
@@ -133,24 +160,17 @@ struct Upper {
     const Header ip{frame.data() + kIp};
     if (ip.is_fragment() || !is_good(ip, frame)) return false;
 
-    const uint8_t* const upper = frame.data() + kUpper;
-    const uint32_t length = ip_length(frame) - static_cast<uint32_t>(Ipv4::kMinimumLength);
     Upper read;
-    if (!read_upper(ip.protocol(), upper, length, read)) return false;
-    headers = {.ether_type = ether_type::kIpv4,
-               .family = Family::Ipv4,
-               .protocol = ip.protocol(),
-               .l3_offset = kIp,
-               .l4_offset = kUpper,
-               .ip_length = length + static_cast<uint32_t>(Ipv4::kMinimumLength),
-               .l4_length = length,
-               .source_port = load_be16(upper),
-               .destination_port = load_be16(upper + 2),
-               .l4_header_length = static_cast<uint16_t>(read.header_length),
-               .tcp_flags = read.tcp_flags,
-               .ttl = ip.ttl()};
+    const Network network{
+        .ether_type = ether_type::kIpv4,
+        .family = Family::Ipv4,
+        .protocol = ip.protocol(),
+        .ttl = ip.ttl(),
+        .header_length = Ipv4::kMinimumLength,
+        .upper_length = ip_length(frame) - static_cast<uint32_t>(Ipv4::kMinimumLength)};
+    if (!read_upper(frame.data(), network, headers, read)) return false;
     return !verify_checksum || !read.has_checksum ||
-           is_upper_sum_good(upper, read.covered, ip.pseudo_sum(read.covered));
+           is_upper_sum_good(frame.data() + kUpper, read.covered, ip.pseudo_sum(read.covered));
 }
 
 }  // namespace ravelin
