@@ -19,12 +19,7 @@ Wheel::Wheel(uint32_t capacity, Tick start, uint32_t* first_place, size_t stride
 
 void Wheel::arm(uint32_t index, Tick deadline) noexcept {
     disarm(index);
-    const Tick target = deadline.before(current_) ? current_ : deadline;
-    const auto distance = static_cast<uint32_t>(target.since(current_));
-    uint32_t level = 0;
-    while (level + 1 < kLevels && distance >> (8 * (level + 1)) != 0)
-        ++level;
-    push(slot_of(level, target), index);
+    push(slot_for(deadline), index);
 }
 
 void Wheel::disarm(uint32_t index) noexcept {
@@ -40,40 +35,22 @@ void Wheel::disarm(uint32_t index) noexcept {
     shrink(slot);
 }
 
-void Wheel::push(uint32_t slot, uint32_t index) noexcept {
-    uint32_t head = heads_[slot];
-    if (head == kNone || chunks_[head].count == kPerChunk) {
-        const uint32_t fresh = free_chunk_;
-        DCHECK(fresh != kNone);
-        free_chunk_ = chunks_[fresh].next;
-        chunks_[fresh].next = head;
-        chunks_[fresh].slot = static_cast<uint16_t>(slot);
-        DCHECK(chunks_[fresh].count == 0);
-        heads_[slot] = head = fresh;
-    }
-    Chunk& chunk = chunks_[head];
-    place(index) = head * 16 + chunk.count;
-    chunk.index[chunk.count++] = index;
-    ++size_;
-    ++level_size_[slot / kSlots];
+uint32_t Wheel::begin_chunk(uint32_t slot) noexcept {
+    const uint32_t fresh = free_chunk_;
+    DCHECK(fresh != kNone);
+    Chunk& chunk = chunks_[fresh];
+    DCHECK(chunk.count == 0);
+    free_chunk_ = chunk.next;
+    chunk.next = heads_[slot];
+    chunk.slot = static_cast<uint16_t>(slot);
+    heads_[slot] = fresh;
+    return fresh;
 }
 
-uint32_t Wheel::pop(uint32_t slot) noexcept {
-    const Chunk& head = chunks_[heads_[slot]];
-    const uint32_t index = head.index[head.count - 1U];
-    place(index) = kNone;
-    shrink(slot);
-    return index;
-}
-
-void Wheel::shrink(uint32_t slot) noexcept {
+void Wheel::end_chunk(uint32_t slot) noexcept {
     const uint32_t head = heads_[slot];
-    Chunk& chunk = chunks_[head];
-    --size_;
-    --level_size_[slot / kSlots];
-    if (--chunk.count != 0) return;
-    heads_[slot] = chunk.next;
-    chunk.next = free_chunk_;
+    heads_[slot] = chunks_[head].next;
+    chunks_[head].next = free_chunk_;
     free_chunk_ = head;
 }
 

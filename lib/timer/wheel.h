@@ -31,6 +31,11 @@ class Wheel {
     /// a level each time.
     static constexpr uint32_t kMostHandlings = kLevels;
 
+    /// How many indices ahead memory is asked for: what deadline() reads, and what else expired()
+    /// needs. Measured: fewer, and it hasn't come yet; more, and it has gone again.
+    static constexpr uint32_t kFar = 40;
+    static constexpr uint32_t kNear = 10;
+
     /// Where each index stands in the wheel is kept with whatever it is the index of, since that is
     /// looked at whenever its time may have come: `first_place` is index 0's, the others follow
     /// `stride` bytes apart. All must be kNone, outlive the wheel, and are nobody else's.
@@ -56,29 +61,18 @@ class Wheel {
     template <class Prefetch, class Prepare, class Deadline, class Expired>
     uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Prepare&& prepare,
                      Deadline&& deadline, Expired&& expired) noexcept {
-        uint32_t handled = 0;
+        uint32_t left = budget;
         const uint32_t most_steps = budget * kStepsPerBudget;
         for (uint32_t steps = 0; !now.before(current_) && steps < most_steps; ++steps) {
             for (uint32_t level = first_level_due(); level < kLevels; --level) {
                 const uint32_t slot = slot_of(level, current_);
-                begin_slot(slot, prefetch);
-                while (heads_[slot] != kNone) {
-                    if (handled == budget) return handled;
-                    look_ahead(slot, prefetch, prepare);
-                    ++handled;
-                    const uint32_t index = pop(slot);
-                    const Tick due = deadline(index);
-                    if (now.before(due)) {
-                        arm(index, due);
-                    } else {
-                        expired(index);
-                    }
-                }
-                if (level == 0) break;
+                if (heads_[slot] != kNone)
+                    clear(slot, now, left, prefetch, prepare, deadline, expired);
+                if (heads_[slot] != kNone) return budget;
             }
             step(now);
         }
-        return handled;
+        return budget - left;
     }
 
     /// How many ticks the wheel is behind `now` because of the budget; 0 when it is up to date.
@@ -92,10 +86,6 @@ class Wheel {
     static constexpr uint32_t kPerChunk = 14;
     /// An empty slot costs that much less than an index.
     static constexpr uint32_t kStepsPerBudget = 16;
-    /// How many indices ahead memory is asked for.
-    static constexpr uint32_t kFar = 2 * kPerChunk;
-    static constexpr uint32_t kNear = 5;
-
     struct alignas(64) Chunk {
         uint32_t next = kNone;  ///< of the slot's list, or of the free list
         uint16_t slot = 0;
@@ -118,45 +108,96 @@ class Wheel {
         if (tick % (1U << 16) != 0) return 1;
         return tick % (1U << 24) != 0 ? 2 : 3;
     }
-    /// The index that comes `distance` after the slot's next one, kFar at most, or kNone.
-    [[nodiscard]] uint32_t coming(uint32_t slot, uint32_t distance) const noexcept {
-        const Chunk* chunk = &chunks_[heads_[slot]];
-        while (distance >= chunk->count) {
-            if (chunk->next == kNone) return kNone;
-            distance -= chunk->count;
-            chunk = &chunks_[chunk->next];
+    /// Walks over a slot's indices ahead of their being handled. Whoever takes some of them out
+    /// meanwhile may lead it astray; it never leaves the wheel's memory.
+    class Ahead {
+      public:
+        Ahead(const Wheel& wheel, uint32_t slot) noexcept : chunks_{wheel.chunks_} {
+            enter(wheel.heads_[slot]);
         }
-        return chunk->index[chunk->count - 1U - distance];
+        /// Calls `look` for the next index, if there is one.
+        template <class Look>
+        void next(Look&& look) noexcept {
+            if (left_ == 0) {
+                if (following_ == kNone) return;
+                enter(following_);
+                if (left_ == 0) return;
+            }
+            look(chunks_[chunk_].index[--left_]);
+        }
+
+      private:
+        void enter(uint32_t chunk) noexcept {
+            following_ = kNone;
+            if (chunk == kNone) return;
+            chunk_ = chunk;
+            left_ = chunks_[chunk].count;
+            following_ = chunks_[chunk].next;
+            if (following_ != kNone) __builtin_prefetch(&chunks_[following_], 1);
+        }
+
+        const PageArray<Chunk>& chunks_;
+        uint32_t chunk_ = 0;
+        uint32_t left_ = 0;
+        uint32_t following_ = kNone;
+    };
+    /// Handles the slot's indices, at most `left` of them, and counts that down.
+    template <class Prefetch, class Prepare, class Deadline, class Expired>
+    void clear(uint32_t slot, Tick now, uint32_t& left, Prefetch&& prefetch, Prepare&& prepare,
+               Deadline&& deadline, Expired&& expired) noexcept {
+        Ahead far{*this, slot};
+        Ahead near{*this, slot};
+        for (uint32_t i = 0; i < kFar; ++i)
+            far.next(prefetch);
+        for (uint32_t i = 0; i < kNear; ++i)
+            near.next([](uint32_t) {});
+        for (; heads_[slot] != kNone && left != 0; --left) {
+            far.next(prefetch);
+            near.next(prepare);
+            const uint32_t index = pop(slot);
+            const Tick due = deadline(index);
+            if (now.before(due)) {
+                push(slot_for(due), index);
+            } else {
+                place(index) = kNone;
+                expired(index);
+            }
+        }
     }
-    /// The chunk that comes `distance` after another one, or kNone.
-    [[nodiscard]] uint32_t chunk_after(uint32_t chunk, uint32_t distance) const noexcept {
-        for (; distance != 0 && chunk != kNone; --distance)
-            chunk = chunks_[chunk].next;
-        return chunk;
+    /// Where a deadline belongs now. One that has passed belongs to the current tick.
+    [[nodiscard]] uint32_t slot_for(Tick deadline) const noexcept {
+        const Tick target = deadline.before(current_) ? current_ : deadline;
+        const auto distance = static_cast<uint32_t>(target.since(current_));
+        const auto highest_bit = static_cast<uint32_t>(31 - __builtin_clz(distance | 1));
+        return slot_of(highest_bit / 8, target);
     }
-    template <class Prefetch>
-    void fetch(uint32_t index, Prefetch&& prefetch) const noexcept {
-        if (index != kNone) prefetch(index);
+    void push(uint32_t slot, uint32_t index) noexcept {
+        uint32_t head = heads_[slot];
+        if (head == kNone || chunks_[head].count == kPerChunk) [[unlikely]]
+            head = begin_chunk(slot);
+        Chunk& chunk = chunks_[head];
+        place(index) = head * 16 + chunk.count;
+        chunk.index[chunk.count++] = index;
+        ++size_;
+        ++level_size_[slot / kSlots];
     }
-    template <class Prefetch>
-    void begin_slot(uint32_t slot, Prefetch&& prefetch) const noexcept {
-        for (uint32_t i = 0; i < kFar && heads_[slot] != kNone; ++i)
-            fetch(coming(slot, i), prefetch);
-    }
-    template <class Prefetch, class Prepare>
-    void look_ahead(uint32_t slot, Prefetch&& prefetch, Prepare&& prepare) const noexcept {
+    /// Takes the slot's next index, whose place stays as it was.
+    uint32_t pop(uint32_t slot) noexcept {
         const Chunk& head = chunks_[heads_[slot]];
-        if (head.count == kPerChunk && head.next != kNone) {
-            const uint32_t after = chunk_after(head.next, kFar / kPerChunk);
-            if (after != kNone) __builtin_prefetch(&chunks_[after], 1);
-        }
-        fetch(coming(slot, kFar), prefetch);
-        const uint32_t near = coming(slot, kNear);
-        if (near != kNone) prepare(near);
+        const uint32_t index = head.index[head.count - 1U];
+        shrink(slot);
+        return index;
     }
-    void push(uint32_t slot, uint32_t index) noexcept;
-    uint32_t pop(uint32_t slot) noexcept;
-    void shrink(uint32_t slot) noexcept;
+    /// Takes the slot's last index away.
+    void shrink(uint32_t slot) noexcept {
+        --size_;
+        --level_size_[slot / kSlots];
+        if (--chunks_[heads_[slot]].count == 0) end_chunk(slot);
+    }
+    /// A new head of the slot's list; returns it.
+    uint32_t begin_chunk(uint32_t slot) noexcept;
+    /// Gives the slot's head back.
+    void end_chunk(uint32_t slot) noexcept;
     /// To the next tick that can hold anything, but not past now + 1.
     void step(Tick now) noexcept;
 
