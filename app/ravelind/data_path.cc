@@ -80,6 +80,8 @@ Result<void> DataPath::build_workers() {
     for (uint32_t i = 0; i < count; ++i) {
         links_.push_back(std::make_unique<WorkerLink>());
         links_.back()->capacity = (config_.connections + count - 1) / count;
+        links_.back()->ipv6_capacity =
+            static_cast<uint32_t>(uint64_t{links_.back()->capacity} * config_.ipv6_percent / 100);
     }
     // Each on its own thread, so that the memory of its tables comes from its own node.
     workers_.resize(count);

@@ -93,8 +93,6 @@ const std::array<TimeoutKey, 26>& timeouts() {
     return kTimeouts;
 }
 
-#undef TIMEOUT
-
 void add_timeouts(std::vector<Key>& keys) {
     const std::string_view head = "How long a connection lives without a packet.";
     keys.push_back({"conntrack.timeouts", Format::Section, {}, head});
@@ -244,10 +242,6 @@ void add_tcp_and_parse(std::vector<Key>& keys) {
                         "No packet whose TTL or hop limit is 0."));
 }
 
-#undef TRACKING
-#undef CONFIG
-#undef DRAFT
-
 }  // namespace
 
 std::string write_stale_policy(StalePolicy policy) {
@@ -288,34 +282,37 @@ std::vector<Key> rule_timeout_keys() {
 }
 
 std::vector<Key> conntrack_keys() {
-    std::vector<Key> keys{{"conntrack", Format::Section, {}, "Connection tracking."},
-                          {"conntrack.profile", Format::Word,
-                           Access<std::string>{[](Draft & draft) -> auto& {return draft.profile;
+    std::vector<Key> keys{{"conntrack", Format::Section, {}, "Connection tracking."}};
+    keys.push_back(
+        {"conntrack.profile",
+         Format::Word,
+         Access<std::string>{DRAFT(profile)},
+         "Sets all values below at once, whatever the order of the keys; each can then be set "
+         "alone. linux: as the kernel's nf_conntrack. strict: safer where the kernel is known to "
+         "be weak.",
+         false,
+         0,
+         0,
+         {"strict", "linux"}});
+    keys.push_back({"conntrack.connections", Format::Number, Access<uint32_t>{CONFIG(connections)},
+                    "Most connections at a time, over all workers. Read at start only.", false,
+                    1024, 64 * 1024 * 1024});
+    keys.push_back(
+        {"conntrack.ipv6_percent", Format::Number, Access<uint32_t>{CONFIG(ipv6_percent)},
+         "So much of `connections` may be IPv6 at most; IPv4 may take all. Room for IPv6 addresses "
+         "costs 32 bytes a connection. Read at start only.",
+         false, 0, 100});
+    add_timeouts(keys);
+    add_queries_and_errors(keys);
+    add_tcp_and_parse(keys);
+    add_fragments(keys);
+    add_tombstones(keys);
+    return keys;
 }
-}  // namespace ravelin::config
-,
-    "Sets all values below at once, whatever the order of the keys; each can then be set "
-    "alone. linux: as the kernel's nf_conntrack. strict: safer where the kernel is known to "
-    "be weak.",
-    false, 0, 0, {
-    "strict", "linux"
-}
-}
-, {"conntrack.connections", Format::Number,
-   Access<uint32_t>{[](Draft & draft) -> auto& {return draft.config.connections;
-}
-}
-, "Most connections at a time, over all workers. Read at start only.", false, 1024, 64 * 1024 * 1024
-}
-,
-}
-;
-add_timeouts(keys);
-add_queries_and_errors(keys);
-add_tcp_and_parse(keys);
-add_fragments(keys);
-add_tombstones(keys);
-return keys;
-}
+
+#undef TIMEOUT
+#undef TRACKING
+#undef CONFIG
+#undef DRAFT
 
 }  // namespace ravelin::config

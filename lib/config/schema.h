@@ -62,6 +62,7 @@ struct Config {
     std::vector<WireConfig> wires;
     std::vector<uint16_t> pass_ethertypes{0x0806};  ///< non-IP that crosses the wire; `non_ip`
     uint32_t connections = 262144;  ///< of the whole appliance; `conntrack.connections`
+    uint32_t ipv6_percent = 50;     ///< of them may be IPv6 so many; `conntrack.ipv6_percent`
     uint32_t tombstones = 262144;   ///< likewise; `conntrack.tombstones.capacity`
     uint32_t tunnels = 16384;       ///< likewise; `tunnels.capacity`
     TunnelOptions observation;      ///< `tunnels`

@@ -44,21 +44,23 @@ TrackStep update_tcp(Connection& connection, TcpPhase& phase, const Headers& hea
 Conntrack::Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
                      ConntrackCounters& counters, EventPort events, Instant start)
     : capacity_{capacity.connections},
+      ipv6_from_{capacity_ - std::min(capacity_, capacity.ipv6)},
       shard_{shard},
       started_{start},
       extractor_{secret},
       table_{capacity_},
       connections_{capacity_},
       wheel_{capacity_, Tick::at(start), &connections_[0].timer_place, sizeof(Connection)},
-      ipv6_{capacity_},
+      ipv6_{capacity_ - ipv6_from_},
       tombstones_{capacity.tombstones},
       reports_{capacity.tombstones != 0 ? StaleReports::kCapacity : 0},
       counters_{counters},
       events_{events} {
     CHECK(capacity_ > 0 && capacity_ < kNone);
     for (uint32_t index = capacity_; index-- > 0;) {
-        connections_[index].hash = free_;
-        free_ = index;
+        uint32_t& free = free_[has_ipv6_room(index)];
+        connections_[index].hash = free;
+        free = index;
     }
 }
 
@@ -68,14 +70,15 @@ uint32_t Conntrack::prefetch_candidate(const FlowId& id, uint32_t candidate) con
     __builtin_prefetch(connection, 1);
     // TCP keeps its windows in the second line; IPv6 its addresses beside the connection.
     if (id.key.protocol == ip_protocol::kTcp) __builtin_prefetch(connection + 64, 1);
-    if (id.key.family == Family::Ipv6) __builtin_prefetch(&ipv6_[candidate]);
+    if (id.key.family == Family::Ipv6 && has_ipv6_room(candidate))
+        __builtin_prefetch(&ipv6_of(candidate));
     return candidate;
 }
 
 bool Conntrack::same(uint32_t index, const FlowId& id) const noexcept {
     const Connection& connection = connections_[index];
     if (!connection.has(flag::kUsed) || !(connection.key == id.key)) return false;
-    return id.key.family == Family::Ipv4 || ipv6_[index] == id.ipv6;
+    return id.key.family == Family::Ipv4 || ipv6_of(index) == id.ipv6;
 }
 
 Direction Conntrack::direction_of(const Connection& connection, const FlowId& id) const noexcept {
@@ -305,9 +308,11 @@ void Conntrack::renew(uint32_t index, Duration timeout, Instant now, bool only_l
     gauge(connection).subtract();
     table_.erase(connection.hash, index);
     wheel_.disarm(index);
+    if (connection.key.family == Family::Ipv6) counters_.ipv6_entries.subtract();
     connection.flags = 0;
-    connection.hash = free_;
-    free_ = index;
+    uint32_t& free = free_[has_ipv6_room(index)];
+    connection.hash = free;
+    free = index;
     counters_.deleted[static_cast<size_t>(reason)].add();
     counters_.entries.set(table_.size());
 }

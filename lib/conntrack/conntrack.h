@@ -65,7 +65,7 @@ class Conntrack {
         const Connection& connection = connections_[candidate];
         load(&connection.key);
         if (id.key.protocol == ip_protocol::kTcp) load(&connection.created);
-        if (id.key.family == Family::Ipv6) load(&ipv6_[candidate]);
+        if (id.key.family == Family::Ipv6 && has_ipv6_room(candidate)) load(&ipv6_of(candidate));
     }
 
     /// track() for nearly every packet: UDP or TCP in a connection that both sides have proven, in
@@ -169,6 +169,15 @@ class Conntrack {
     [[nodiscard]] size_t memory_bytes() const noexcept;
 
   private:
+    /// Addresses are a quarter of an IPv6 connection, and IPv4 connections would carry them for
+    /// nothing: so the first connections of the shard have no room for them (ADR 24).
+    [[nodiscard]] bool has_ipv6_room(uint32_t index) const noexcept { return index >= ipv6_from_; }
+    [[nodiscard]] const Ipv6Ends& ipv6_of(uint32_t index) const noexcept {
+        return ipv6_[index - ipv6_from_];
+    }
+    /// The list of unused entries that a connection of this family takes its own from.
+    [[nodiscard]] uint32_t& free_for(Family family) noexcept;
+
     uint32_t prefetch_candidate(const FlowId& id, uint32_t candidate) const noexcept;
     /// The live connection of this id, or kNone. What is past its deadline is ended first.
     uint32_t find(const FlowId& id, uint32_t candidate, Instant now) noexcept;
@@ -207,16 +216,19 @@ class Conntrack {
     void emit(EventKind kind, uint32_t index, EndReason reason, Instant now) noexcept;
 
     uint32_t capacity_;
+    uint32_t ipv6_from_;  ///< the first entry with room for IPv6 addresses
     uint8_t shard_;
     bool identify_ = false;
-    Instant started_;        ///< since when connections can have been seen
-    uint32_t free_ = kNone;  ///< first unused entry; the next one stands in its hash
-    uint32_t opened_ = 0;    ///< since expire()
+    Instant started_;  ///< since when connections can have been seen
+    /// First unused entry without and with room for IPv6 addresses; the next one stands in its
+    /// hash.
+    std::array<uint32_t, 2> free_{kNone, kNone};
+    uint32_t opened_ = 0;  ///< since expire()
     FlowExtractor extractor_;
     FlowTable table_;
     PageArray<Connection> connections_;
     Wheel wheel_;
-    PageArray<Ipv6Ends> ipv6_;  ///< by index; valid for IPv6 connections
+    PageArray<Ipv6Ends> ipv6_;  ///< ipv6_of(); valid for IPv6 connections
     TombstoneTable tombstones_;
     StaleReports reports_;
     ConntrackCounters& counters_;

@@ -47,7 +47,7 @@ bool Conntrack::track_established(const Headers& headers, const FlowId& id, cons
         !renewals.now.before(connection.deadline)) [[unlikely]] {
         return false;
     }
-    if (id.key.family != Family::Ipv4 && !(ipv6_[candidate] == id.ipv6)) [[unlikely]]
+    if (id.key.family != Family::Ipv4 && !(ipv6_of(candidate) == id.ipv6)) [[unlikely]]
         return false;
     direction = direction_of(connection, id);
     Tick deadline = renewals.udp;

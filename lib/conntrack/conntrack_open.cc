@@ -85,9 +85,15 @@ bool Conntrack::may_open(const Headers& headers, const uint8_t* l4, const Tracki
     }
 }
 
+uint32_t& Conntrack::free_for(Family family) noexcept {
+    const bool with_room = family == Family::Ipv6 || free_[0] == kNone;
+    return free_[with_room];
+}
+
 Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* l4,
                        const Opening& opening, const TrackingSets& options, Instant now) noexcept {
-    const uint32_t index = free_;
+    uint32_t& free = free_for(id.key.family);
+    const uint32_t index = free;
     if (index == kNone) {
         counters_.insert_failed_full.add();
         return {.reason = DropReason::TableFull};
@@ -98,7 +104,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
         counters_.insert_failed_bucket.add();
         return {.reason = DropReason::TableFull};
     }
-    free_ = next_free;
+    free = next_free;
     ++opened_;
 
     connection = Connection{};
@@ -121,7 +127,10 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     connection.deadline =
         Tick::not_before(now + opening_timeout(connection, options.of(opening.timeout_set)));
     connection.armed = connection.deadline;
-    if (id.key.family == Family::Ipv6) ipv6_[index] = id.ipv6;
+    if (id.key.family == Family::Ipv6) {
+        ipv6_[index - ipv6_from_] = id.ipv6;
+        counters_.ipv6_entries.add();
+    }
     wheel_.arm(index, connection.deadline);
 
     counters_.created[static_cast<size_t>(protocol_label(headers.protocol))].add();

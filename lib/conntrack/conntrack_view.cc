@@ -17,7 +17,9 @@ void Conntrack::record(uint32_t index, Instant now, FlowRecord& out) const noexc
     const Connection& connection = connections_[index];
     out = FlowRecord{};
     out.id = id_of(index);
-    set_ends(out, connection.key, ipv6_[index], connection.has(flag::kOriginalSwapped));
+    set_ends(out, connection.key,
+             connection.key.family == Family::Ipv6 ? ipv6_of(index) : Ipv6Ends{},
+             connection.has(flag::kOriginalSwapped));
     out.shard = shard_;
     if (connection.key.protocol != ip_protocol::kUdp) out.state = connection.state;
     out.flags = connection.flags;

@@ -37,6 +37,7 @@ struct ConntrackCounters {
     std::array<Counter, kSctpPhaseCount> sctp_entries;
     std::array<std::array<Counter, kReplyLabelCount>, kProtocolLabelCount> other_entries;
     Counter entries;
+    Counter ipv6_entries;  ///< of these, those of IPv6
     Counter entries_peak;
     Counter expiry_lag_ticks;
     // Tombstones.

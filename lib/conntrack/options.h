@@ -103,6 +103,7 @@ enum class StalePolicy : uint8_t {
 struct ConntrackCapacity {
     uint32_t connections = 0;
     uint32_t tombstones = 0;
+    uint32_t ipv6 = UINT32_MAX;  ///< as many connections, at most all, may be IPv6
 };
 
 /// Tombstones, as far as a reload may change them.

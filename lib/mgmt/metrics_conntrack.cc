@@ -61,6 +61,25 @@ void register_table_gauges(Registry& registry, const Appliance& appliance) {
                          limit += worker.link->capacity;
                      return limit;
                  });
+    registry.add({"ravelin_conntrack_ipv6_entries",
+                  MetricType::Gauge,
+                  "Tracked connections now in the table that are IPv6.",
+                  {}},
+                 [&appliance] {
+                     return static_cast<double>(sum_workers(
+                         appliance, [](const auto& c) { return c.ipv6_entries.value(); }));
+                 });
+    registry.add({"ravelin_conntrack_ipv6_entries_limit",
+                  MetricType::Gauge,
+                  "Largest number of IPv6 connections the table may hold "
+                  "(conntrack.ipv6_percent).",
+                  {}},
+                 [&appliance] {
+                     double limit = 0;
+                     for (const WorkerHandle& worker : appliance.workers)
+                         limit += std::min(worker.link->capacity, worker.link->ipv6_capacity);
+                     return limit;
+                 });
     registry.add({"ravelin_conntrack_entries_peak",
                   MetricType::Gauge,
                   "Largest number of tracked connections seen since start.",

@@ -75,7 +75,7 @@ void find_restarts(const Config& active, LoadResult& loaded) {
         needs_restart(loaded, "cores", "the cores");
     if (!same(active.ports, next.ports)) needs_restart(loaded, "ports", "the ports");
     if (!same(active.wires, next.wires)) needs_restart(loaded, "wires", "the ends of the wires");
-    if (active.connections != next.connections)
+    if (active.connections != next.connections || active.ipv6_percent != next.ipv6_percent)
         needs_restart(loaded, "conntrack", "the size of the connection table");
     if (active.tombstones != next.tombstones)
         needs_restart(loaded, "conntrack", "the room for tombstones");

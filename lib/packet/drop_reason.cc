@@ -173,7 +173,8 @@ constexpr std::array<DropReasonInfo, kDropReasonCount> kTable{{
      "Somebody floods it, or many clients come back at once: they try again and get through. Raise "
      "handshakes_per_second of the service if the concentrator can bear it."},
     {TableFull, "table_full", "there is no room for a new connection",
-     "Raise the capacity, or find out who opens so many connections."},
+     "Raise conntrack.connections (of IPv6, conntrack.ipv6_percent), or find out who opens so "
+     "many connections."},
     {RingFull, "ring_full", "the worker that owns the connection did not take packets fast enough",
      "Look whether one worker is busier than the others; more workers or receive queues help."},
     {TransmitFull, "tx_full", "the output port did not take the packet",

@@ -25,6 +25,7 @@ struct WorkerLink {
     Sequenced<PauseHistory> pauses{};           ///< worker writes, anybody reads
     std::atomic<bool> events_wanted{false};     ///< somebody listens; otherwise no event is built
     uint32_t capacity = 0;                      ///< connections that the worker's table holds
+    uint32_t ipv6_capacity = UINT32_MAX;        ///< of these, as many may be IPv6; at most all
 
     /// When the worker last finished a turn, by the clock that all workers share.
     [[nodiscard]] Instant last_heartbeat() const noexcept {

@@ -40,7 +40,7 @@ struct Shard {
           topology{parts.topology},
           indirection{parts.indirection},
           counters{parts.link.counters},
-          conntrack{{parts.link.capacity, parts.capacity.tombstones},
+          conntrack{{parts.link.capacity, parts.capacity.tombstones, parts.link.ipv6_capacity},
                     parts.secret,
                     index,
                     counters,

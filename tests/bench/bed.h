@@ -58,9 +58,18 @@ inline KindOf only(Kind kind) {
 /// A device with established connections and the traffic over them.
 struct EstablishedBed {
     EstablishedBed(Ports& ports, uint32_t connections, const KindOf& kind_of, uint32_t tunnels = 0)
-        : device{ports, connections + connections / 8, open_from_inside(), tunnels},
+        : device{ports, capacity_for(connections), open_from_inside(), tunnels,
+                 ipv6_room(connections, kind_of)},
           traffic{connections, kind_of} {
         device.establish(connections, kind_of);
+    }
+    static uint32_t capacity_for(uint32_t connections) { return connections + connections / 8; }
+    /// As shipped, half, or all where there is any IPv6.
+    static uint32_t ipv6_room(uint32_t connections, const KindOf& kind_of) {
+        for (uint32_t i = 0; i < connections; ++i) {
+            if (is_ipv6(kind_of(i))) return UINT32_MAX;
+        }
+        return capacity_for(connections) / 2;
     }
     Device device;
     Established traffic;

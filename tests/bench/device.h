@@ -27,7 +27,9 @@ class StepClock {
 /// Ravelin's worker as it is shipped, between two ports; one worker, everything that it does.
 class Device {
   public:
-    Device(Ports& ports, uint32_t capacity, Runtime runtime, uint32_t tunnels = 0)
+    /// `ipv6` of the connections may be IPv6.
+    Device(Ports& ports, uint32_t capacity, Runtime runtime, uint32_t tunnels = 0,
+           uint32_t ipv6 = UINT32_MAX)
         : ports_{ports}, runtime_{std::make_unique<const Runtime>(std::move(runtime))} {
         topology_.port_count = 2;
         topology_.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
@@ -35,6 +37,7 @@ class Device {
         topology_.transmitter[kOutside] = {0};
         topology_.transmitter[kInside] = {0};
         link_.capacity = capacity;
+        link_.ipv6_capacity = ipv6;
         quiescence_.enter(0);
         worker_ = std::make_unique<Worker<PortIo, StepClock>>(
             WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,

@@ -81,6 +81,7 @@ class Machine {
         topology_.transmitter[0] = {0};
         topology_.transmitter[1] = {0};
         link_.capacity = kCapacity;
+        link_.ipv6_capacity = kCapacity / 2;
         quiescence_.enter(0);
     }
 

@@ -24,7 +24,8 @@ constexpr uint32_t kHash = 0x12345678;
 /// Conntrack without a pipeline around it. Identities are made up, so that hashes collide at will.
 class ConntrackTest : public ::testing::Test {
   protected:
-    explicit ConntrackTest(uint32_t capacity = 1000) : capacity_{capacity} {
+    explicit ConntrackTest(uint32_t capacity = 1000, uint32_t ipv6 = 1000)
+        : capacity_{capacity}, ipv6_{ipv6} {
         const DropReason reason = parse(frame_, ParseOptions{}, false, headers_);
         EXPECT_EQ(reason, DropReason::None);
     }
@@ -72,12 +73,13 @@ class ConntrackTest : public ::testing::Test {
     }
 
     uint32_t capacity_;
+    uint32_t ipv6_;
     Bytes frame_ = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").udp(1, 443).payload("x").build();
     Headers headers_;
     TrackingOptions options_ = TrackingOptions::strict();
     Instant now_{1h};
     ConntrackCounters counters_;
-    Conntrack conntrack_{{capacity_}, HashSecret{1}, 0, counters_, EventPort{}, now_};
+    Conntrack conntrack_{{capacity_, 0, ipv6_}, HashSecret{1}, 0, counters_, EventPort{}, now_};
 };
 
 TEST_F(ConntrackTest, refuses_a_connection_when_every_bucket_on_its_way_is_full) {
@@ -218,6 +220,49 @@ TEST_F(ConntrackOfTwo, refuses_a_connection_when_no_entry_is_free) {
     EXPECT_EQ(open(udp(3)).reason, DropReason::None);
     EXPECT_EQ(counters_.entries_peak.value(), 2U);
     EXPECT_EQ(counters_.entries.value(), 1U);
+}
+
+/// Two of them have room for IPv6 addresses.
+class ConntrackOfFour : public ConntrackTest {
+  protected:
+    ConntrackOfFour() : ConntrackTest{4, 2} {}
+    void end(const FlowId& id) {
+        conntrack_.close(track(id).index, EndReason::Operator, Direction::Original, now_);
+    }
+};
+
+TEST_F(ConntrackOfFour, ipv6_has_its_share_and_no_more) {
+    EXPECT_EQ(open(udp6(1)).reason, DropReason::None);
+    EXPECT_EQ(open(udp6(2)).reason, DropReason::None);
+    EXPECT_EQ(open(udp6(3)).reason, DropReason::TableFull);
+    EXPECT_EQ(counters_.insert_failed_full.value(), 1U);
+    EXPECT_EQ(counters_.ipv6_entries.value(), 2U);
+    EXPECT_EQ(open(udp(1)).reason, DropReason::None) << "the other half is for IPv4";
+    EXPECT_EQ(open(udp(2)).reason, DropReason::None);
+    EXPECT_EQ(open(udp(3)).reason, DropReason::TableFull);
+    EXPECT_FALSE(track(udp6(1)).missing);
+    EXPECT_TRUE(track(udp6(3)).missing);
+    std::multiset<int> last_bytes;
+    for (const FlowRecord& flow : flows())
+        if (flow.family == Family::Ipv6) last_bytes.insert(flow.source.bytes[15]);
+    EXPECT_EQ(last_bytes, (std::multiset<int>{1, 2}));
+}
+
+TEST_F(ConntrackOfFour, ipv4_may_have_all_and_what_it_gives_back_ipv6_can_take) {
+    for (uint16_t port = 1; port <= 4; ++port)
+        ASSERT_EQ(open(udp(port)).reason, DropReason::None) << port;
+    EXPECT_EQ(counters_.ipv6_entries.value(), 0U);
+    EXPECT_EQ(open(udp6(1)).reason, DropReason::TableFull);
+    end(udp(1));
+    EXPECT_EQ(open(udp6(1)).reason, DropReason::TableFull) << "that one has no room for addresses";
+    end(udp(4));
+    EXPECT_EQ(open(udp6(1)).reason, DropReason::None);
+    EXPECT_FALSE(track(udp6(1)).missing);
+    EXPECT_EQ(open(udp(5)).reason, DropReason::None);
+    end(udp6(1));
+    EXPECT_EQ(counters_.ipv6_entries.value(), 0U);
+    EXPECT_EQ(open(udp(6)).reason, DropReason::None);
+    EXPECT_EQ(conntrack_.size(), 4U);
 }
 
 /// Frames between a client and a server, as a worker hands them to Conntrack.

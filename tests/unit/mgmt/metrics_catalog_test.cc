@@ -89,6 +89,8 @@ const std::set<std::string> kNotYet{
 /// Metrics beyond the catalogue: the two of the law of conservation, what tracking says, and
 /// clocks.
 const std::set<std::string> kOwn{
+    "ravelin_conntrack_ipv6_entries",
+    "ravelin_conntrack_ipv6_entries_limit",
     "ravelin_unaccounted_packets",
     "ravelin_held_packets",
     "ravelin_classified_packets_total",
