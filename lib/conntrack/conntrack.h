@@ -94,6 +94,13 @@ class Conntrack {
     Opened open(const Headers& headers, const FlowId& id, const uint8_t* l4, const Opening& opening,
                 const TrackingSets& options, Instant now) noexcept;
 
+    /// Whether such a connection may have been opened since note_opened() was called last. Whoever
+    /// knows of one that there was none needs to look again only then.
+    [[nodiscard]] bool may_have_opened(const FlowId& id) const noexcept {
+        return (opened_hashes_[id.hash / 64 % opened_hashes_.size()] >> id.hash % 64 & 1U) != 0;
+    }
+    void note_opened() noexcept { opened_hashes_ = {}; }
+
     /// The connection that was opened for a late packet, as one of the original direction, goes on
     /// as what `late` remembers, which is forgotten.
     void resume(uint32_t index, const Late& late) noexcept;
@@ -224,6 +231,8 @@ class Conntrack {
     /// hash.
     std::array<uint32_t, 2> free_{kNone, kNone};
     uint32_t opened_ = 0;  ///< since expire()
+    /// By hash, what has been opened since note_opened(): several times the bits that a burst sets.
+    std::array<uint64_t, 8> opened_hashes_{};
     FlowExtractor extractor_;
     FlowTable table_;
     PageArray<Connection> connections_;

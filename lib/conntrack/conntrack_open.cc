@@ -43,8 +43,12 @@ Duration opening_timeout(const Connection& connection, const TrackingOptions& op
 [[gnu::noinline]] Tracked Conntrack::missing(const Headers& headers, const uint8_t* l4,
                                              const TrackingOptions& options,
                                              Instant now) const noexcept {
-    Connection unused;
     Tracked tracked{.missing = true};
+    if (headers.protocol == ip_protocol::kUdp) {
+        tracked.ct_class = CtClass::New;
+        return tracked;
+    }
+    Connection unused;
     tracked.ct_class = may_open(headers, l4, options, now, unused, tracked.reason)
                            ? CtClass::New
                            : CtClass::Invalid;
@@ -106,6 +110,7 @@ Opened Conntrack::open(const Headers& headers, const FlowId& id, const uint8_t* 
     }
     free = next_free;
     ++opened_;
+    opened_hashes_[id.hash / 64 % opened_hashes_.size()] |= uint64_t{1} << id.hash % 64;
 
     connection = Connection{};
     DropReason reason = DropReason::None;

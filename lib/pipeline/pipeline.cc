@@ -183,11 +183,13 @@ bool decide_late(Packet& packet, Shard& shard, const Runtime& runtime, Instant n
     return true;
 }
 
-/// A packet that is looked at for the first time, or again because an earlier packet of this very
-/// burst may have opened its connection.
+/// A packet that is looked at for the first time, or for which there was no connection before this
+/// burst; an earlier packet of it may have opened that.
 void decide_one(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
-    packet.candidate = Conntrack::kNone;
-    packet.missed = track_one(packet, shard.conntrack, runtime.tracking_sets(), now);
+    if (!packet.missed || shard.conntrack.may_have_opened(packet.id)) {
+        packet.candidate = Conntrack::kNone;
+        packet.missed = track_one(packet, shard.conntrack, runtime.tracking_sets(), now);
+    }
     if (!packet.missed) {
         decide_by_class(packet);
         // Of a tunnel's data all that came in pieces is counted.
@@ -300,6 +302,7 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     if (!burst.unusual) return;
+    shard.conntrack.note_opened();
     for (Packet& packet : burst) {
         if (packet.action == Action::Pending) decide_and_tell(packet, shard, runtime, now);
         if (packet.action == Action::Fragment) [[unlikely]]

@@ -205,6 +205,20 @@ TEST_F(ConntrackTest, takes_memory_for_every_connection_at_once) {
     EXPECT_LT(added, capacity_ * 256);
 }
 
+TEST_F(ConntrackTest, knows_which_connections_may_have_been_opened_lately) {
+    EXPECT_FALSE(conntrack_.may_have_opened(udp(1)));
+    open(udp(1));
+    EXPECT_TRUE(conntrack_.may_have_opened(udp(1)));
+    EXPECT_TRUE(conntrack_.may_have_opened(answer(udp(1))));
+    EXPECT_TRUE(conntrack_.may_have_opened(udp(2))) << "of the same hash";
+    int others = 0;
+    for (uint32_t hash = 0; hash < 512; ++hash)
+        others += conntrack_.may_have_opened(udp(3, hash)) ? 1 : 0;
+    EXPECT_EQ(others, 1) << "a 512th";
+    conntrack_.note_opened();
+    EXPECT_FALSE(conntrack_.may_have_opened(udp(1)));
+}
+
 class ConntrackOfTwo : public ConntrackTest {
   protected:
     ConntrackOfTwo() : ConntrackTest{2} {}
