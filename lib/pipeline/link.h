@@ -14,8 +14,9 @@
 
 namespace ravelin {
 
-/// All that one worker and management share. The worker never waits for any of it.
-struct WorkerLink {
+/// All that one worker and management share. The worker never waits for any of it. Nothing else
+/// stands in its cache lines: beside another worker's counters what this one reads would be slow.
+struct alignas(64) WorkerLink {
     explicit WorkerLink(uint32_t event_capacity = 16383) : events{event_capacity} {}
 
     WorkerCounters counters;                    ///< worker writes, management reads

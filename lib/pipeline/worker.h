@@ -81,19 +81,19 @@ class Worker {
     }
 
     bool take_handed(uint32_t from) noexcept {
-        std::array<Handed, kBurstSize> handed;
-        const uint32_t count = parts_.mesh.ring(from, parts_.index).pop(handed.data(), kBurstSize);
+        const uint32_t count = parts_.mesh.ring(from, parts_.index).pop(handed_.data(), kBurstSize);
+        if (count == 0) return false;
         shard_.counters.handed_in.add(count);
         arriving_->clear();
         for (uint32_t i = 0; i < count; ++i) {
-            if (handed[i].kind == Handed::Kind::Transmit) {
-                outbox_.transmit_for_other(io_, handed[i].frame, shard_.counters);
+            if (handed_[i].kind == Handed::Kind::Transmit) {
+                outbox_.transmit_for_other(io_, handed_[i].frame, shard_.counters);
             } else {
-                arriving_->add(handed[i].frame, handed[i].kind == Handed::Kind::Fragment);
+                arriving_->add(handed_[i].frame, handed_[i].kind == Handed::Kind::Fragment);
             }
         }
         outbox_.flush(io_, shard_.counters);
-        return count != 0;
+        return true;
     }
 
     /// Starts the burst that arrived, finishes the one before it.
@@ -193,7 +193,8 @@ class Worker {
     Instant loop_start_;  ///< of the turn before
     bool last_busy_ = false;
     std::array<Burst, 2> bursts_{};
-    Burst leaving_{};  ///< fragments that were held
+    Burst leaving_{};                          ///< fragments that were held
+    std::array<Handed, kBurstSize> handed_{};  ///< take_handed()'s
     Burst* arriving_ = &bursts_[0];
     Burst* waiting_ = &bursts_[1];
 };
