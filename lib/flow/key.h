@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <immintrin.h>
 #include <type_traits>
 
 namespace ravelin {
@@ -46,9 +47,13 @@ struct Ipv6Ends {
     std::array<uint8_t, 16> low{};
     std::array<uint8_t, 16> high{};
     bool operator==(const Ipv6Ends& other) const noexcept {
-        return std::memcmp(this, &other, sizeof *this) == 0;
+        const __m256i differs =
+            _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(this)),
+                             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(&other)));
+        return _mm256_testz_si256(differs, differs) != 0;
     }
 };
+static_assert(sizeof(Ipv6Ends) == sizeof(__m256i));
 
 /// What steering, look-up and tracking need to know about one packet.
 struct FlowId {
