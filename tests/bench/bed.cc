@@ -116,6 +116,10 @@ int run(const Options& options) {
         measure_scaling(options.connections, options.blocks);
         return 0;
     }
+    if (options.family == "strain") {
+        measure_strain(ports, options.connections, options.blocks);
+        return 0;
+    }
     Keep keep;
     if (options.family == "established") add_established(keep, ports, options.connections);
     if (options.family == "exceptions") add_exceptions(keep, ports, options.connections);
@@ -137,6 +141,25 @@ int run(const Options& options) {
 }
 
 }  // namespace
+
+void print_samples(const char* family, uint32_t connections, const Samples& samples) {
+    std::printf(
+        "{\"family\": \"%s\", \"connections\": %u, \"ticks_per_second\": %llu, "
+        "\"benchmarks\": {",
+        family, connections, static_cast<unsigned long long>(rte_get_tsc_hz()));
+    const char* separator = "";
+    for (const auto& [name, blocks] : samples) {
+        std::printf("%s\n\"%s\": [", separator, name.c_str());
+        separator = ",";
+        const char* comma = "";
+        for (const double ticks : blocks) {
+            std::printf("%s[%.2f, 0, 0]", comma, ticks);
+            comma = ", ";
+        }
+        std::printf("]");
+    }
+    std::printf("}}\n");
+}
 
 void measure(const std::string& name, Turns turns) {
     benchmark::RegisterBenchmark(

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,13 @@ void measure_expiry(Ports& ports, uint32_t connections, int repetitions);
 
 /// Likewise: one worker, two of them with a queue each, and two with one queue for both.
 void measure_scaling(uint32_t connections, int blocks);
+
+/// Likewise: established traffic while `connections` others end, and under a flood of new ones.
+void measure_strain(Ports& ports, uint32_t connections, int repetitions);
+
+/// Of benchmarks that aren't Google's: ticks of each block, by name.
+using Samples = std::map<std::string, std::vector<double>>;
+void print_samples(const char* family, uint32_t connections, const Samples& samples);
 
 /// Kinds of connections.
 using KindOf = std::function<Kind(uint32_t)>;

@@ -10,7 +10,7 @@
 
 #include <array>
 #include <atomic>
-#include <cstdio>
+#include <initializer_list>
 #include <pthread.h>
 #include <thread>
 
@@ -99,35 +99,17 @@ class Team {
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
 
-    /// Ticks per packet of all workers together.
-    double measure() {
-        std::atomic<uint32_t> ready{0};
-        const uint64_t before = forwarded();
-        std::vector<std::thread> threads;
-        const auto span = static_cast<uint64_t>(kSeconds * static_cast<double>(rte_get_tsc_hz()));
-        std::atomic<uint64_t> longest{0};
-        for (uint32_t i = 0; i < workers_.size(); ++i) {
-            threads.emplace_back([&, i] {
-                cpu_set_t cpus;
-                CPU_ZERO(&cpus);
-                CPU_SET(i, &cpus);
-                CHECK(pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus) == 0);
-                ++ready;
-                while (ready != workers_.size()) {
-                }
-                const uint64_t begin = rte_rdtsc();
-                uint64_t took = 0;
-                for (; took < span; took = rte_rdtsc() - begin) {
-                    for (int turn = 0; turn < 16; ++turn)
-                        workers_[i]->run_once();
-                }
-                for (uint64_t seen = longest; seen < took;)
-                    longest.compare_exchange_weak(seen, took);
-            });
+    using BedWorker = Worker<PortIo, StepClock>;
+    [[nodiscard]] const std::vector<std::unique_ptr<BedWorker>>& workers() const noexcept {
+        return workers_;
+    }
+    [[nodiscard]] uint64_t forwarded() const noexcept {
+        uint64_t sum = 0;
+        for (const auto& link : links_) {
+            for (const PacketsBytes& port : link->counters.transmitted)
+                sum += port.packets.value();
         }
-        for (std::thread& thread : threads)
-            thread.join();
-        return static_cast<double>(longest) / static_cast<double>(forwarded() - before);
+        return sum;
     }
 
   private:
@@ -152,14 +134,17 @@ class Team {
     void open_all(uint32_t connections) {
         const SteeringHash steering;
         for (const bool from_client : {true, false}) {
-            for (uint32_t i = 0; i < connections; ++i) {
-                const Place place{Kind::UdpIpv4, i, from_client};
-                std::array<uint8_t, 128> bytes{};
-                write_frame(bytes.data(), place, {});
-                const uint8_t owner = indirection_.owner(
-                    steering.ipv4(bytes.data() + kIp + 12, bytes.data() + kIp + 16));
-                Circle& circle = *circles_[circles_.size() == 1 ? 0 : owner];
-                circle.add(from_client ? kInside : kOutside, place);
+            // The frames of a circle lie together.
+            for (size_t number = 0; number < circles_.size(); ++number) {
+                for (uint32_t i = 0; i < connections; ++i) {
+                    const Place place{Kind::UdpIpv4, i, from_client};
+                    std::array<uint8_t, 128> bytes{};
+                    write_frame(bytes.data(), place, {});
+                    const uint8_t owner = indirection_.owner(
+                        steering.ipv4(bytes.data() + kIp + 12, bytes.data() + kIp + 16));
+                    if (circles_.size() == 1 || owner == number)
+                        circles_[number]->add(from_client ? kInside : kOutside, place);
+                }
             }
             // Three times round, so that all are ASSURED in the end.
             for (uint32_t turn = 0; turn < 3 * connections / kBurstSize + 64; ++turn) {
@@ -172,14 +157,6 @@ class Team {
                 CHECK(reason.packets.value() == 0);
         }
     }
-    [[nodiscard]] uint64_t forwarded() const noexcept {
-        uint64_t sum = 0;
-        for (const auto& link : links_) {
-            for (const PacketsBytes& port : link->counters.transmitted)
-                sum += port.packets.value();
-        }
-        return sum;
-    }
 
     Topology topology_;
     Indirection indirection_;
@@ -190,44 +167,73 @@ class Team {
     std::vector<std::unique_ptr<WorkerLink>> links_;
     std::vector<std::unique_ptr<StepClock>> clocks_;
     std::vector<std::unique_ptr<PortIo>> ios_;
-    std::vector<std::unique_ptr<Worker<PortIo, StepClock>>> workers_;
+    std::vector<std::unique_ptr<BedWorker>> workers_;
 };
+
+/// Ticks per packet of all these workers together, each on a CPU of its own.
+double measure_teams(std::initializer_list<const Team*> teams) {
+    std::vector<Team::BedWorker*> workers;
+    const auto forwarded = [&] {
+        uint64_t sum = 0;
+        for (const Team* team : teams)
+            sum += team->forwarded();
+        return sum;
+    };
+    for (const Team* team : teams) {
+        for (const auto& worker : team->workers())
+            workers.push_back(worker.get());
+    }
+    std::atomic<uint32_t> ready{0};
+    const uint64_t before = forwarded();
+    std::vector<std::thread> threads;
+    const auto span = static_cast<uint64_t>(kSeconds * static_cast<double>(rte_get_tsc_hz()));
+    std::atomic<uint64_t> longest{0};
+    for (uint32_t i = 0; i < workers.size(); ++i) {
+        threads.emplace_back([&, i] {
+            cpu_set_t cpus;
+            CPU_ZERO(&cpus);
+            CPU_SET(i, &cpus);
+            CHECK(pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus) == 0);
+            ++ready;
+            while (ready != workers.size()) {
+            }
+            const uint64_t begin = rte_rdtsc();
+            uint64_t took = 0;
+            for (; took < span; took = rte_rdtsc() - begin) {
+                for (int turn = 0; turn < 16; ++turn)
+                    workers[i]->run_once();
+            }
+            for (uint64_t seen = longest; seen < took;)
+                longest.compare_exchange_weak(seen, took);
+        });
+    }
+    for (std::thread& thread : threads)
+        thread.join();
+    return static_cast<double>(longest) / static_cast<double>(forwarded() - before);
+}
 
 }  // namespace
 
 void measure_scaling(uint32_t connections, int blocks) {
     constexpr uint32_t kRoom = 256;  // for a frame and its headroom
     rte_mempool* pool =
-        rte_pktmbuf_pool_create("circles", 8 * connections, 0, 0, kRoom, SOCKET_ID_ANY);
+        rte_pktmbuf_pool_create("circles", 12 * connections, 0, 0, kRoom, SOCKET_ID_ANY);
     CHECK(pool != nullptr);
-    Team one{pool, "one", 1, Ways::Each, connections};
-    Team two{pool, "two", kWorkers, Ways::Each, connections};
-    Team handed{pool, "handed", kWorkers, Ways::First, connections};
-    std::array<std::vector<double>, 4> samples;
+    const Team one{pool, "one", 1, Ways::Each, connections};
+    // What the machine's two CPUs do beside each other: they share no line of memory.
+    const Team left{pool, "left", 1, Ways::Each, connections / 2};
+    const Team right{pool, "right", 1, Ways::Each, connections / 2};
+    const Team two{pool, "two", kWorkers, Ways::Each, connections};
+    const Team handed{pool, "handed", kWorkers, Ways::First, connections};
+    Samples samples;
     for (int block = 0; block < blocks; ++block) {
-        samples[0].push_back(one.measure());
-        samples[1].push_back(two.measure());
-        samples[2].push_back(handed.measure());
-        samples[3].push_back(one.measure());
+        samples["one_worker"].push_back(measure_teams({&one}));
+        samples["two_workers"].push_back(measure_teams({&two}));
+        samples["two_apart"].push_back(measure_teams({&left, &right}));
+        samples["two_by_one_queue"].push_back(measure_teams({&handed}));
+        samples["one_worker_again"].push_back(measure_teams({&one}));
     }
-    std::printf(
-        "{\"family\": \"scaling\", \"connections\": %u, \"ticks_per_second\": %llu, "
-        "\"benchmarks\": {",
-        connections, static_cast<unsigned long long>(rte_get_tsc_hz()));
-    const char* separator = "";
-    for (size_t i = 0; i < samples.size(); ++i) {
-        constexpr std::array kNames{"one_worker", "two_workers", "two_by_one_queue",
-                                    "one_worker_again"};
-        std::printf("%s\n\"%s\": [", separator, kNames[i]);
-        separator = ",";
-        const char* comma = "";
-        for (const double ticks : samples[i]) {
-            std::printf("%s[%.2f, 0, 0]", comma, ticks);
-            comma = ", ";
-        }
-        std::printf("]");
-    }
-    std::printf("}}\n");
+    print_samples("scaling", connections, samples);
 }
 
 }  // namespace ravelin::bench

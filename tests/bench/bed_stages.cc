@@ -76,11 +76,13 @@ class Order {
     uint32_t sent_ = 0;
 };
 
-/// Two dependent cache lines: a bucket's that names an entry, and the entry's, which is written.
-/// Six entries to a bucket and 128 bytes to an entry, as in Ravelin's own table.
-class TwoLines {
+/// What memory costs in any case: a bucket's line, which names an entry, and the entry's, which is
+/// written; of TCP two of the entry's. Six entries to a bucket and 128 bytes to an entry, as in
+/// Ravelin's own table.
+template <uint32_t kOfEntry>
+class Lines {
   public:
-    explicit TwoLines(uint32_t connections)
+    explicit Lines(uint32_t connections)
         : order_{connections}, buckets_{connections / 6 + 1}, entries_{connections} {
         const Established permutation{connections, only(Kind::UdpIpv4)};
         for (uint32_t i = 0; i < connections; ++i)
@@ -98,10 +100,13 @@ class TwoLines {
         std::array<uint32_t, kBurstSize> index;
         for (uint32_t i = 0; i < kBurstSize; ++i) {
             index[i] = buckets_[burst[i] / 6].entry[burst[i] % 6];
-            __builtin_prefetch(&entries_[index[i]], 1);
+            for (uint32_t line = 0; line < kOfEntry; ++line)
+                __builtin_prefetch(&entries_[index[i]].lines[line], 1);
         }
-        for (uint32_t i = 0; i < kBurstSize; ++i)
-            ++entries_[index[i]].packets;
+        for (uint32_t i = 0; i < kBurstSize; ++i) {
+            for (uint32_t line = 0; line < kOfEntry; ++line)
+                ++entries_[index[i]].lines[line].packets;
+        }
         return kBurstSize;
     }
     void finish() {}
@@ -110,8 +115,11 @@ class TwoLines {
     struct alignas(64) Bucket {
         std::array<uint32_t, 6> entry{};
     };
-    struct alignas(128) Entry {
+    struct alignas(64) Line {
         uint64_t packets = 0;
+    };
+    struct alignas(128) Entry {
+        std::array<Line, 2> lines{};
     };
     void prefetch(const std::array<uint32_t, kBurstSize>& burst) const noexcept {
         for (const uint32_t connection : burst)
@@ -232,8 +240,9 @@ void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers) {
     add<Stage>(keep, "stage_udp4", ports, connections, Kind::UdpIpv4);
     add<Stage>(keep, "stage_tcp4", ports, connections, Kind::TcpIpv4);
     add<Stage>(keep, "stage_udp6", ports, connections, Kind::UdpIpv6);
-    add<TwoLines>(keep, "two_lines", connections);
-    add<TwoLines>(keep, "two_lines_again", connections);
+    add<Lines<1>>(keep, "two_lines", connections);
+    add<Lines<1>>(keep, "two_lines_again", connections);
+    add<Lines<2>>(keep, "three_lines", connections);
     add<RteHash>(keep, "rte_hash_lazy", connections, false);
     if (!timers) return;
     CHECK(rte_timer_subsystem_init() == 0);

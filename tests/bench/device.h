@@ -13,7 +13,7 @@ namespace ravelin::bench {
 
 /// Moves on by the same step with each turn, however long the generator takes between turns:
 /// nothing expires because of how the bed is run.
-class StepClock {
+class alignas(64) StepClock {
   public:
     [[nodiscard]] Instant now() noexcept { return now_ += step_; }
     void set_step(Duration step) noexcept { step_ = step; }
@@ -29,7 +29,7 @@ class Device {
   public:
     /// `ipv6` of the connections may be IPv6.
     Device(Ports& ports, uint32_t capacity, Runtime runtime, uint32_t tunnels = 0,
-           uint32_t ipv6 = UINT32_MAX)
+           uint32_t ipv6 = UINT32_MAX, uint32_t tombstones = 0)
         : ports_{ports}, runtime_{std::make_unique<const Runtime>(std::move(runtime))} {
         topology_.port_count = 2;
         topology_.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
@@ -41,7 +41,8 @@ class Device {
         quiescence_.enter(0);
         worker_ = std::make_unique<Worker<PortIo, StepClock>>(
             WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                        HashSecret{1, 2, 3}, ShardCapacity{.tunnels = tunnels}},
+                        HashSecret{1, 2, 3},
+                        ShardCapacity{.tombstones = tombstones, .tunnels = tunnels}},
             ports.io(), clock_);
     }
     ~Device() { quiescence_.leave(0); }
@@ -67,18 +68,25 @@ class Device {
         }
     }
 
-    /// Opens connections number 0 to `count` - 1: a handshake, or UDP there, back and there.
+    /// Opens connections number `begin` (0) to `begin` + `count` - 1: a handshake, or UDP there,
+    /// back and there, and the first data of each side, after which there is nothing new about the
+    /// connection.
     void establish(uint32_t count, const std::function<Kind(uint32_t)>& kind_of) {
+        establish(0, count, kind_of);
+    }
+    void establish(uint32_t begin, uint32_t count, const std::function<Kind(uint32_t)>& kind_of) {
         constexpr uint32_t kTogether = 1024;
-        for (uint32_t first = 0; first < count; first += kTogether) {
-            const uint32_t together = std::min(kTogether, count - first);
-            for (uint32_t step = 0; step < 3; ++step) {
-                const bool from_client = step != 1;
+        for (uint32_t first = begin; first < begin + count; first += kTogether) {
+            const uint32_t together = std::min(kTogether, begin + count - first);
+            for (uint32_t step = 0; step < 5; ++step) {
+                const bool from_client = step != 1 && step != 4;
+                const Numbers numbers =
+                    step < 3 ? opening_numbers(step) : data_numbers(from_client, 0);
                 uint32_t next = first;
                 pass(from_client ? kInside : kOutside, together, [&](uint8_t, uint8_t* frame) {
                     const Place place{kind_of(next), next, from_client};
                     ++next;
-                    return write_frame(frame, place, opening_numbers(step));
+                    return write_frame(frame, place, numbers);
                 });
             }
         }
@@ -142,7 +150,8 @@ class Established {
         const uint64_t n = sent_[port]++;
         const uint32_t connection = shuffle(static_cast<uint32_t>(n) & mask_, from_client);
         const Place place{kind_of_(connection), connection, from_client};
-        const auto round = static_cast<uint32_t>(n / (uint64_t{mask_} + 1));
+        // Round 0 was establish()'s.
+        const auto round = static_cast<uint32_t>(n / (uint64_t{mask_} + 1)) + 1;
         return write_frame(frame, place, data_numbers(from_client, round));
     }
     [[nodiscard]] uint32_t connections() const noexcept { return mask_ + 1; }

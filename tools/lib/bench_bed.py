@@ -31,14 +31,19 @@ RATIOS = {
                    ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4"),
                    ("flood_half", "udp4")),
     "tunnels": (("tunnel", "udp4_as_long"),),
-    "stages": (("two_lines_again", "two_lines"), ("stage_udp4", "two_lines"),
-               ("stage_tcp4", "two_lines"), ("stage_udp6", "two_lines"),
+    "stages": (("two_lines_again", "two_lines"), ("three_lines", "two_lines"),
+               ("stage_udp4", "two_lines"),
+               ("stage_tcp4", "two_lines"), ("stage_tcp4", "three_lines"),
+               ("stage_udp6", "two_lines"),
                ("rte_hash_lazy", "stage_udp4"), ("rte_hash_timer", "stage_udp4")),
     "new": tuple((name, "rules_0") for name in
                  ("rules_1", "rules_10", "rules_100", "rules_1000", "rules_10000",
                   "scattered_100", "scattered_1000", "scattered_10000")),
     "expiry": (),
+    "strain": tuple(("quiet", name) for name in
+                    ("quiet_again", "nearer", "ending", "flood", "flood_at_once")),
     "scaling": (("one_worker", "one_worker_again"), ("one_worker", "two_workers"),
+                ("one_worker", "two_apart"), ("two_apart", "two_workers"),
                 ("one_worker", "two_by_one_queue")),
 }
 # (family, connections, starts, blocks)
@@ -48,6 +53,7 @@ PLAN = ([("established", 1 << 10, 4, 6), ("established", 1 << 16, 4, 6),
          ("stages", 1 << 23, 1, 8)] +
         [("exceptions", 1 << 16, 4, 6), ("tunnels", 1 << 14, 4, 6),
          ("scaling", 1 << 16, 4, 6), ("new", 1 << 16, 1, 8),
+         ("strain", 196_608, 2, 3), ("strain", 1 << 20, 2, 3),
          ("expiry", 1 << 16, 4, 4), ("expiry", 1 << 20, 3, 3), ("expiry", 1 << 23, 1, 2)])
 
 
@@ -59,7 +65,7 @@ def run(family, connections, blocks, hugepages):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        said = json.loads(done.stdout if family in ("expiry", "scaling") else file.read())
+        said = json.loads(done.stdout if family in ("expiry", "scaling", "strain") else file.read())
     stolen = [block[2] for blocks in said["benchmarks"].values() for block in blocks]
     return {"benchmarks": {name: [block[0] for block in blocks]
                            for name, blocks in said["benchmarks"].items()},

@@ -16,7 +16,9 @@ RECORD = os.path.join(TOP, "docs/bench/instructions.json")
 PATHS = {"udp4": "UDP over IPv4", "tcp4": "TCP over IPv4",
          "udp6": "UDP over IPv6", "tcp6": "TCP over IPv6",
          "tunnel": "ESP in UDP over IPv4, an established tunnel",
-         "udp4_as_long": "UDP over IPv4 of the same length"}
+         "udp4_as_long": "UDP over IPv4 of the same length",
+         "new": "the first packet of a connection, UDP over IPv4",
+         "refused": "the same, for which the table has no room"}
 TOLERANCE = 0.02
 # The program's function whose callees are the device.
 DEVICE = "ravelin::bench::measured_turn*"
