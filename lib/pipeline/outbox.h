@@ -24,12 +24,11 @@ class Outbox {
             transmitter_[port] = topology.transmitter[port][worker];
     }
 
-    /// Sends, hands over or releases packets of a burst, and counts them by class. True when some
-    /// were dropped, those included whose port or ring was full: account_dropped() comes after it.
+    /// Sends, hands over or releases packets of a burst, and counts them: by class, and those that
+    /// are dropped, or whose port or ring is full, by reason.
     template <PacketIo Io>
-    [[nodiscard]] bool send(Io& io, std::span<Packet> packets, WorkerCounters& counters) noexcept {
+    void send(Io& io, std::span<Packet> packets, WorkerCounters& counters) noexcept {
         std::array<uint32_t, kCtClassCount> classes{};
-        dropped_ = false;
         for (Packet& packet : packets) {
             if (packet.action != Action::Forward) [[unlikely]] {
                 send_rare(io, packet, counters);
@@ -42,7 +41,6 @@ class Outbox {
         flush(io, counters);
         for (size_t i = 0; i < classes.size(); ++i)
             counters.classes[i].add(classes[i]);
-        return dropped_;
     }
 
     /// A packet that another worker has judged: it leaves through this worker's queue.
@@ -97,8 +95,15 @@ class Outbox {
         }
         counters.classes[static_cast<size_t>(packet.ct_class)].add();
         if (packet.action == Action::Reject) return reject(io, packet, counters);
-        dropped_ = true;
+        count_dropped(packet.reason, packet.frame.length, counters);
         release(io, packet.frame.buffer);
+    }
+
+    static void count_dropped(DropReason reason, uint32_t length,
+                              WorkerCounters& counters) noexcept {
+        PacketsBytes& dropped = counters.dropped[static_cast<size_t>(reason)];
+        dropped.packets.add();
+        dropped.bytes.add(length);
     }
 
     static void count_forwarded(const Packet& packet, WorkerCounters& counters) noexcept {
@@ -119,9 +124,9 @@ class Outbox {
                 return stage(io, packet, counters);
             }
         }
-        dropped_ = true;
-        release(io, packet.frame.buffer);
         packet.drop(packet.reason);
+        count_dropped(packet.reason, packet.frame.length, counters);
+        release(io, packet.frame.buffer);
     }
 
     template <PacketIo Io>
@@ -195,24 +200,19 @@ class Outbox {
         lane.count = 0;
     }
 
-    /// A packet of this worker's burst is counted by account_dropped(), another worker's here.
     template <PacketIo Io>
     void refuse(Io& io, const Outgoing& outgoing, DropReason reason,
                 WorkerCounters& counters) noexcept {
         release(io, outgoing.buffer);
-        if (outgoing.packet != nullptr) {
-            dropped_ = true;
-            // Of what is handed over the receiver would have counted the class.
-            if (outgoing.packet->action == Action::HandOff)
-                counters.classes[static_cast<size_t>(outgoing.packet->ct_class)].add();
-            return outgoing.packet->drop(reason);
-        }
-        counters.dropped[static_cast<size_t>(reason)].packets.add();
-        counters.dropped[static_cast<size_t>(reason)].bytes.add(outgoing.length);
+        count_dropped(reason, outgoing.length, counters);
+        if (outgoing.packet == nullptr) return;
+        // Of what is handed over the receiver would have counted the class.
+        if (outgoing.packet->action == Action::HandOff)
+            counters.classes[static_cast<size_t>(outgoing.packet->ct_class)].add();
+        outgoing.packet->drop(reason);
     }
 
     uint8_t worker_;
-    bool dropped_ = false;                          ///< since send() began
     std::array<uint8_t, kMaxPorts> transmitter_{};  ///< Topology::transmitter of this worker
     HandoffMesh& mesh_;
     std::vector<Lane> lanes_;

@@ -239,18 +239,15 @@ void decide_and_tell(Packet& packet, Shard& shard, const Runtime& runtime, Insta
 void steer(Burst& burst, const Shard& shard) noexcept {
     for (Packet& packet : burst) {
         const bool fragment = packet.action == Action::Fragment;
-        if (packet.action != Action::Pending && !fragment) [[unlikely]] {
-            burst.unusual = true;
+        if (packet.action != Action::Pending && !fragment) [[unlikely]]
             continue;
-        }
         const uint8_t owner = shard.indirection.owner(packet.id.steering_hash);
         if (fragment && (packet.steered || owner == shard.index)) {
-            burst.unusual = true;
             packet.id.hash = shard.fragments.prefetch(packet.frame, packet.headers);
+            burst.leave_undecided(packet);
         } else if (owner == shard.index) {
             shard.conntrack.prefetch_bucket(packet.id);
         } else {
-            burst.unusual = true;
             packet.action = Action::HandOff;
             packet.target = owner;
         }
@@ -259,19 +256,18 @@ void steer(Burst& burst, const Shard& shard) noexcept {
 
 void look_up(Burst& burst, const Shard& shard) noexcept {
     const Conntrack& conntrack = shard.conntrack;
-    bool not_found = false;
+    uint64_t not_found = 0;
     for (Packet& packet : burst) {
         packet.candidate = Conntrack::kNone;
         if (packet.action != Action::Pending) [[unlikely]]
             continue;
         packet.candidate = conntrack.prefetch_connection(packet.id);
-        not_found |= packet.candidate == Conntrack::kNone;
+        if (packet.candidate == Conntrack::kNone) [[unlikely]]
+            not_found |= burst.bit_of(packet);
     }
-    if (not_found) {
-        for (Packet& packet : burst) {
-            if (packet.candidate == Conntrack::kNone && packet.action == Action::Pending)
-                packet.candidate = conntrack.prefetch_overflowed(packet.id);
-        }
+    for (; not_found != 0; not_found &= not_found - 1) {
+        Packet& packet = burst.packets[static_cast<size_t>(__builtin_ctzll(not_found))];
+        packet.candidate = conntrack.prefetch_overflowed(packet.id);
     }
     for (const Packet& packet : burst)
         conntrack.fetch(packet.candidate, packet.id);
@@ -292,8 +288,8 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
             packet.action = Action::Forward;
             packet.flow = conntrack.told_id(packet.candidate);
         } else {
-            burst.unusual = true;
             track_closely(packet, shard, runtime, now);
+            if (packet.missed) burst.leave_undecided(packet);
         }
         hits += packet.missed ? 0 : 1;
     }
@@ -301,12 +297,16 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
 }
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
-    if (!burst.unusual) return;
+    if (burst.undecided == 0) return;
     shard.conntrack.note_opened();
-    for (Packet& packet : burst) {
-        if (packet.action == Action::Pending) decide_and_tell(packet, shard, runtime, now);
-        if (packet.action == Action::Fragment) [[unlikely]]
-            reassemble(packet, static_cast<uint32_t>(&packet - burst.begin()), shard, runtime, now);
+    for (uint64_t left = burst.undecided; left != 0; left &= left - 1) {
+        const auto at = static_cast<uint32_t>(__builtin_ctzll(left));
+        Packet& packet = burst.packets[at];
+        if (packet.action == Action::Fragment) {
+            reassemble(packet, at, shard, runtime, now);
+        } else {
+            decide_and_tell(packet, shard, runtime, now);
+        }
     }
 }
 
@@ -329,15 +329,6 @@ void account_received(Burst& burst, WorkerCounters& counters) noexcept {
     PacketsBytes& received = counters.received[burst.begin()->frame.port];
     received.packets.add(burst.count);
     received.bytes.add(burst.bytes);
-}
-
-void account_dropped(std::span<const Packet> packets, WorkerCounters& counters) noexcept {
-    for (const Packet& packet : packets) {
-        if (packet.action != Action::Drop) continue;
-        PacketsBytes& dropped = counters.dropped[static_cast<size_t>(packet.reason)];
-        dropped.packets.add();
-        dropped.bytes.add(packet.frame.length);
-    }
 }
 
 }  // namespace ravelin

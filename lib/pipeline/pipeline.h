@@ -6,8 +6,6 @@
 #include "pipeline/runtime.h"
 #include "pipeline/shard.h"
 
-#include <span>
-
 namespace ravelin {
 
 // The life of a packet:
@@ -43,9 +41,6 @@ void judge(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) no
 
 /// What came in: called when frames are received from a port.
 void account_received(Burst& burst, WorkerCounters& counters) noexcept;
-
-/// Those of them that were dropped. Called last, since transmitting may still drop.
-void account_dropped(std::span<const Packet> packets, WorkerCounters& counters) noexcept;
 
 /// First half: what can be done while the previous burst's memory is on its way.
 inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {

@@ -121,8 +121,7 @@ class Worker {
             for (const Packet& packet : packets)
                 if (packet.action != Action::Hold) io_.observe(packet);
         }
-        if (outbox_.send(io_, packets, shard_.counters)) [[unlikely]]
-            account_dropped(packets, shard_.counters);
+        outbox_.send(io_, packets, shard_.counters);
     }
 
     /// The fragments whose datagrams are settled. A datagram leaves where its last fragment stands
