@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
+#include <string>
 #include <string_view>
 
 namespace ravelin::bench {
@@ -137,10 +139,25 @@ int run(const Options& options) {
     for (int block = 0; block < options.blocks; ++block)
         benchmark::RunSpecifiedBenchmarks(&collector, options.filter);
     collector.write(out, options.family, options.connections);
+    tell_pages();
     return std::fclose(out);
 }
 
 }  // namespace
+
+void tell_pages() {
+    std::ifstream file{"/proc/self/smaps_rollup"};
+    std::map<std::string, double> kilobytes;
+    std::string line;
+    while (std::getline(file, line)) {
+        const size_t colon = line.find(':');
+        if (colon != std::string::npos)
+            kilobytes[line.substr(0, colon)] = std::strtod(line.c_str() + colon + 1, nullptr);
+    }
+    const double all = kilobytes["Anonymous"];
+    std::fprintf(stderr, "%.0f %% of memory on huge pages\n",
+                 all == 0 ? 0 : 100 * kilobytes["AnonHugePages"] / all);
+}
 
 void print_samples(const char* family, uint32_t connections, const Samples& samples) {
     std::printf(
@@ -159,6 +176,7 @@ void print_samples(const char* family, uint32_t connections, const Samples& samp
         std::printf("]");
     }
     std::printf("}}\n");
+    tell_pages();
 }
 
 void measure(const std::string& name, Turns turns) {

@@ -53,6 +53,10 @@ void measure_scaling(uint32_t connections, int blocks);
 /// Likewise: established traffic while `connections` others end, and under a flood of new ones.
 void measure_strain(Ports& ports, uint32_t connections, int repetitions);
 
+/// Says how much of what the benchmarks run on lies on huge pages: a large table that doesn't is
+/// slower than whatever is compared here. To be called while it is still there.
+void tell_pages();
+
 /// Of benchmarks that aren't Google's: ticks of each block, by name.
 using Samples = std::map<std::string, std::vector<double>>;
 void print_samples(const char* family, uint32_t connections, const Samples& samples);

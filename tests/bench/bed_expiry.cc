@@ -58,6 +58,7 @@ void measure_expiry(Ports& ports, uint32_t connections, int repetitions) {
         device.settle();
     };
     renew_all();
+    tell_pages();
     std::vector<double> deletions;
     for (int repetition = 0; repetition < repetitions; ++repetition) {
         // The wheel has them by the round before, so each is looked at and put off.

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,9 @@ RECORD = os.path.join(TOP, "docs/bench/bed.json")
 HUGEPAGES = "/proc/sys/vm/nr_hugepages"
 # What EAL takes, in pages of 2 MiB; rte_hash lies there.
 WANTED_PAGES = 512
+COMPACT = "/proc/sys/vm/compact_memory"
+# Of all memory, in percent, at a million connections and more.
+ENOUGH_PAGES = 90
 
 # (numerator, denominator): what is told about a family.
 RATIOS = {
@@ -66,10 +70,12 @@ def run(family, connections, blocks, hugepages):
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
         said = json.loads(done.stdout if family in ("expiry", "scaling", "strain") else file.read())
+    pages = int(re.search(r"^(\d+) % of memory on huge pages", done.stderr, re.M).group(1))
     stolen = [block[2] for blocks in said["benchmarks"].values() for block in blocks]
     return {"benchmarks": {name: [block[0] for block in blocks]
                            for name, blocks in said["benchmarks"].items()},
             "stolen": round(statistics.mean(stolen), 5),
+            "percent_on_huge_pages": pages,
             "ticks_per_second": said["ticks_per_second"],
             "bytes_per_connection": said.get("bytes_per_connection")}
 
@@ -108,6 +114,9 @@ def show(entry):
     print(f"\n{entry['family']}, {entry['connections']:,} connections, "
           f"{len(entry['starts'])} starts, "
           f"{max(start['stolen'] for start in entry['starts']):.2%} of turns stolen at most")
+    pages = min(start["percent_on_huge_pages"] for start in entry["starts"])
+    if pages < ENOUGH_PAGES and entry["connections"] >= 1 << 20:
+        print(f"  only {pages} % of memory lay on huge pages: believe nothing of this")
     for name, (middle, low, high) in entry["ticks"].items():
         print(f"  {name:32} {middle:9.1f} ticks a packet   [{low:.1f}, {high:.1f}]")
     for name, (middle, low, high) in entry["ratios"].items():
@@ -126,6 +135,9 @@ class Hugepages:
             with open(HUGEPAGES, encoding="ascii") as file:
                 before = int(file.read())
             self.before = before
+            # A kernel that has run for long has few large pieces left.
+            with open(COMPACT, "w", encoding="ascii") as file:
+                file.write("1")
             self._set(before + WANTED_PAGES)
             with open(HUGEPAGES, encoding="ascii") as file:
                 self.enough = int(file.read()) >= before + WANTED_PAGES
