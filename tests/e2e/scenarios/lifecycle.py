@@ -2,6 +2,7 @@
 """Start, stop and what ravelind says when the machine or the operator is wrong."""
 
 import os
+import re
 import signal
 import time
 
@@ -128,6 +129,21 @@ def idle_workers_nap(wire):
         wire.stop_ravelin()
 
 
+def large_tables_tell_their_pages(wire):
+    """of a table of 256 MiB and more it says how much is on huge pages, of smaller ones nothing"""
+    for connections, told in ((262144, False), (2097152, True)):
+        ravelin = wire.start_ravelin(wire_config(wire.folder).replace(
+            "connections: 65536", f"connections: {connections}"))
+        banner = ravelin.program.output
+        found = re.search(rf"{connections} connections in \d+ MiB(, (\d+) % on huge pages)?",
+                          banner)
+        if not found or (found[1] is not None) != told:
+            raise LabError(f"{connections} connections: {banner}")
+        if told and (int(found[2]) < 90) != ("slower than it could be" in banner):
+            raise LabError(f"what to do about {found[2]} %: {banner}")
+        wire.stop_ravelin()
+
+
 def check_needs_no_privilege(wire):
     """`ravelind --check` runs as nobody, finds nothing in a good file and all in a bad one"""
     os.chmod(wire.folder, 0o755)
@@ -168,5 +184,6 @@ def version_and_help(wire):
 
 
 ALL = (stop_is_quick_under_load, socket_in_use, stale_socket_is_replaced, http_port_in_use,
-       unknown_device, missing_hugepages, no_permission, idle_workers_nap, check_needs_no_privilege,
-       shipped_files_are_valid, version_and_help)
+       unknown_device, missing_hugepages, no_permission, idle_workers_nap,
+       large_tables_tell_their_pages, check_needs_no_privilege, shipped_files_are_valid,
+       version_and_help)
