@@ -62,12 +62,31 @@ class Wheel {
     uint32_t advance(Tick now, uint32_t budget, Prefetch&& prefetch, Prepare&& prepare,
                      Deadline&& deadline, Expired&& expired) noexcept {
         uint32_t left = budget;
+        const auto clear = [&](uint32_t slot) {
+            Ahead far{*this, slot};
+            Ahead near{*this, slot};
+            for (uint32_t i = 0; i < kFar; ++i)
+                far.next(prefetch);
+            for (uint32_t i = 0; i < kNear; ++i)
+                near.next([](uint32_t) {});
+            for (; heads_[slot] != kNone && left != 0; --left) {
+                far.next(prefetch);
+                near.next(prepare);
+                const uint32_t index = pop(slot);
+                const Tick due = deadline(index);
+                if (now.before(due)) {
+                    push(slot_for(due), index);
+                } else {
+                    place(index) = kNone;
+                    expired(index);
+                }
+            }
+        };
         const uint32_t most_steps = budget * kStepsPerBudget;
         for (uint32_t steps = 0; !now.before(current_) && steps < most_steps; ++steps) {
             for (uint32_t level = first_level_due(); level < kLevels; --level) {
                 const uint32_t slot = slot_of(level, current_);
-                if (heads_[slot] != kNone)
-                    clear(slot, now, left, prefetch, prepare, deadline, expired);
+                if (heads_[slot] != kNone) clear(slot);
                 if (heads_[slot] != kNone) return budget;
             }
             step(now);
@@ -141,29 +160,6 @@ class Wheel {
         uint32_t left_ = 0;
         uint32_t following_ = kNone;
     };
-    /// Handles the slot's indices, at most `left` of them, and counts that down.
-    template <class Prefetch, class Prepare, class Deadline, class Expired>
-    void clear(uint32_t slot, Tick now, uint32_t& left, Prefetch&& prefetch, Prepare&& prepare,
-               Deadline&& deadline, Expired&& expired) noexcept {
-        Ahead far{*this, slot};
-        Ahead near{*this, slot};
-        for (uint32_t i = 0; i < kFar; ++i)
-            far.next(prefetch);
-        for (uint32_t i = 0; i < kNear; ++i)
-            near.next([](uint32_t) {});
-        for (; heads_[slot] != kNone && left != 0; --left) {
-            far.next(prefetch);
-            near.next(prepare);
-            const uint32_t index = pop(slot);
-            const Tick due = deadline(index);
-            if (now.before(due)) {
-                push(slot_for(due), index);
-            } else {
-                place(index) = kNone;
-                expired(index);
-            }
-        }
-    }
     /// Where a deadline belongs now. One that has passed belongs to the current tick.
     [[nodiscard]] uint32_t slot_for(Tick deadline) const noexcept {
         const Tick target = deadline.before(current_) ? current_ : deadline;
