@@ -56,9 +56,9 @@ std::string wire_line(const WireConfig& wire, const Config& config) {
                             policy_of(wire.allow_from_inside));
 }
 
-}  // namespace
-
-size_t transparent_huge_bytes(std::istream& smaps) {
+/// Of this process.
+size_t transparent_huge_bytes() {
+    std::ifstream smaps{"/proc/self/smaps_rollup"};
     constexpr std::string_view kKey = "AnonHugePages:";
     std::string text;
     size_t bytes = 0;
@@ -69,16 +69,19 @@ size_t transparent_huge_bytes(std::istream& smaps) {
     return bytes;
 }
 
-std::string page_note(size_t table, size_t huge) {
+/// What to say of a table of so many bytes; nothing where it matters little.
+std::string page_note(size_t table) {
     constexpr size_t kWorthTelling = size_t{256} << 20;  // below that caches and TLBs hold much
     if (table < kWorthTelling) return {};
-    const size_t percent = std::min<size_t>(100, huge * 100 / table);
+    const size_t percent = std::min<size_t>(100, transparent_huge_bytes() * 100 / table);
     std::string text = ", " + std::to_string(percent) + " % on huge pages";
     if (percent < 90) {
         text += ": slower than it could be; see \"Huge pages\" in docs/performance.md";
     }
     return text;
 }
+
+}  // namespace
 
 std::string count(size_t number, const std::string& thing) {
     return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
@@ -103,11 +106,10 @@ std::string start_banner(const Config& config, const DataPath& path) {
     if (idle.nap.count() != 0)
         ways += ", then nap for up to " + std::to_string(idle.nap.count()) + " us";
     text += line("", ways);
-    std::ifstream smaps{"/proc/self/smaps_rollup"};
     text +=
         line("table", count(config.connections, "connection") + " in " +
                           std::to_string((path.table_bytes() + (1U << 20) - 1) >> 20) + " MiB" +
-                          page_note(path.table_bytes(), transparent_huge_bytes(smaps)) +
+                          page_note(path.table_bytes()) +
                           (path.without_hugepages() ? "; packet buffers without hugepages" : ""));
     text += line("control", config.control.socket);
     text += line("metrics", config.http.enabled ? "http://" + config.http.listen + "/metrics"
