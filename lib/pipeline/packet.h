@@ -35,6 +35,8 @@ struct alignas(16) Fate {
     /// its own addresses say; so it isn't steered.
     bool steered = false;
     bool from_fragments = false;  ///< reassembly: stands for a datagram that came in pieces
+    bool classified = false;      ///< classify: `rule` is what the policy says
+    uint16_t rule = 0;            ///< classify: for Policy::judgement()
 };
 static_assert(sizeof(Fate) == 16);
 

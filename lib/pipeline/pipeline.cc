@@ -10,6 +10,9 @@
 #include "pipeline/reassembly.h"
 #include "pipeline/stale.h"
 
+#include <array>
+#include <bit>
+
 namespace ravelin {
 
 namespace {
@@ -97,7 +100,8 @@ void decide_by_class(Packet& packet) noexcept {
 void decide_new(Packet& packet, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     const Headers& headers = packet.headers;
     const Query query = query_of(packet);
-    const Judgement judgement = runtime.policy.judge(query);
+    const Judgement judgement = packet.classified ? runtime.policy.judgement(packet.rule, query)
+                                                  : runtime.policy.judge(query);
     shard.counters.rule_matched[rule_counter_index(judgement.rule)].add();
     if (!judgement.allow) return packet.drop(judgement.reason);
 
@@ -294,6 +298,32 @@ void look_up(Burst& burst, const Shard& shard) noexcept {
         hits += packet.missed ? 0 : 1;
     }
     shard.counters.lookup_hits.add(hits);
+}
+
+void classify(Burst& burst, const Policy& policy) noexcept {
+    // Few packets or few rules wait for nothing.
+    constexpr int kPackets = 3;
+    constexpr size_t kRules = 64;
+    if (std::popcount(burst.undecided) < kPackets || policy.rules.size() < kRules) return;
+    std::array<Query, Policy::kTogether> queries{};
+    std::array<Packet*, Policy::kTogether> packets{};
+    size_t count = 0;
+    const auto ask = [&] {
+        const auto rules = policy.match(queries);
+        for (size_t i = 0; i < count; ++i) {
+            packets[i]->rule = rules[i];
+            packets[i]->classified = true;
+        }
+        count = 0;
+    };
+    for (uint64_t left = burst.undecided; left != 0; left &= left - 1) {
+        Packet& packet = burst.packets[static_cast<size_t>(__builtin_ctzll(left))];
+        if (!packet.missed || packet.ct_class != CtClass::New) continue;
+        queries[count] = query_of(packet);
+        packets[count++] = &packet;
+        if (count == queries.size()) ask();
+    }
+    if (count != 0) ask();
 }
 
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {

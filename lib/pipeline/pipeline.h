@@ -10,8 +10,8 @@ namespace ravelin {
 
 // The life of a packet:
 //
-//     receive -> parse -> steer | look_up -> track -> decide | transmit
-//                             burst k + 1  |        burst k
+//     receive -> parse -> steer | look_up -> track -> classify -> decide | transmit
+//                   burst k + 1 |             burst k
 //
 // Each stage is a loop over a burst, decides a packet or leaves it pending for the next, and writes
 // only its own fields (packet.h names them). A connection table lives in DRAM, so the stages stand
@@ -33,6 +33,11 @@ void look_up(Burst& burst, const Shard& shard) noexcept;
 /// decide().
 void track(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
 
+/// First packets of connections ask the rules, several at a time, so that they wait for the rules'
+/// memory together. An earlier packet of the burst may open the connection of a later one, which
+/// then needs no answer.
+void classify(Burst& burst, const Policy& policy) noexcept;
+
 /// Class and policy -> verdict. Only here a connection begins. Fragments go to reassembly.h.
 void decide(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept;
 
@@ -52,6 +57,7 @@ inline void begin(Burst& burst, Shard& shard, const Runtime& runtime) noexcept {
 inline void finish(Burst& burst, Shard& shard, const Runtime& runtime, Instant now) noexcept {
     look_up(burst, shard);
     track(burst, shard, runtime, now);
+    classify(burst, runtime.policy);
     decide(burst, shard, runtime, now);
 }
 

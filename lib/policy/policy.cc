@@ -44,10 +44,10 @@ void Policy::compile() {
     });
 }
 
-Judgement Policy::judgement(size_t rule, const Query& query) const noexcept {
-    if (rule < rules.size()) {
+Judgement Policy::judgement(uint16_t rule, const Query& query) const noexcept {
+    if (rule != kDefaultRule) {
         const bool allow = rules[rule].allow;
-        return {allow, static_cast<uint16_t>(rule), rules[rule].late, rules[rule].timeout_set,
+        return {allow, rule, rules[rule].late, rules[rule].timeout_set,
                 allow ? DropReason::None : DropReason::PolicyRule};
     }
     const bool allow = query.from_port < kMaxPorts && default_allow[query.from_port];
@@ -57,13 +57,27 @@ Judgement Policy::judgement(size_t rule, const Query& query) const noexcept {
 
 Judgement Policy::judge(const Query& query) const noexcept {
     if (!matcher_) return judge_linear(query);
-    return judgement(matcher_->find(query), query);
+    return judgement(number(matcher_->find(query)), query);
+}
+
+std::array<uint16_t, Policy::kTogether> Policy::match(
+    const std::array<Query, kTogether>& queries) const noexcept {
+    std::array<uint16_t, kTogether> found;
+    if (matcher_) {
+        const std::array<size_t, kTogether> matched = matcher_->find(queries);
+        std::transform(matched.begin(), matched.end(), found.begin(),
+                       [this](size_t rule) { return number(rule); });
+    } else {
+        std::transform(queries.begin(), queries.end(), found.begin(),
+                       [this](const Query& query) { return judge_linear(query).rule; });
+    }
+    return found;
 }
 
 Judgement Policy::judge_linear(const Query& query) const noexcept {
     const auto rule = std::find_if(rules.begin(), rules.end(),
                                    [&](const Rule& each) { return matches(each, query); });
-    return judgement(static_cast<size_t>(rule - rules.begin()), query);
+    return judgement(number(static_cast<size_t>(rule - rules.begin())), query);
 }
 
 }  // namespace ravelin

@@ -37,6 +37,14 @@ class Policy {
     /// The first rule that matches decides.
     [[nodiscard]] Judgement judge(const Query& query) const noexcept;
 
+    /// The same for several packets at a time. judge(queries[i]) is judgement(match(queries)[i],
+    /// queries[i]).
+    static constexpr size_t kTogether = RuleMatcher::kTogether;
+    [[nodiscard]] std::array<uint16_t, kTogether> match(
+        const std::array<Query, kTogether>& queries) const noexcept;
+    /// What a rule, or kDefaultRule, says.
+    [[nodiscard]] Judgement judgement(uint16_t rule, const Query& query) const noexcept;
+
     /// The same, one rule after the other: the reference for the compiled ones (ADR 15).
     [[nodiscard]] Judgement judge_linear(const Query& query) const noexcept;
 
@@ -49,7 +57,9 @@ class Policy {
     }
 
   private:
-    [[nodiscard]] Judgement judgement(size_t rule, const Query& query) const noexcept;
+    [[nodiscard]] uint16_t number(size_t rule) const noexcept {
+        return rule < rules.size() ? static_cast<uint16_t>(rule) : kDefaultRule;
+    }
 
     std::optional<RuleMatcher> matcher_;
     bool speaks_of_late_ = false;

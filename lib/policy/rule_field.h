@@ -89,6 +89,25 @@ class RuleField {
     [[nodiscard]] const uint32_t* row(Value value) const noexcept {
         return &rows_[class_of(bounds_, value) * blocks_];
     }
+    /// The same for several values: their searches wait for memory together.
+    template <size_t kCount>
+    [[nodiscard]] std::array<const uint32_t*, kCount> rows(
+        const std::array<Value, kCount>& values) const noexcept {
+        std::array<const Value*, kCount> bases;
+        bases.fill(bounds_.data());
+        for (size_t count = bounds_.size(); count > 1;) {
+            const size_t half = count / 2;
+            for (size_t i = 0; i < kCount; ++i)
+                bases[i] += half * static_cast<size_t>(bases[i][half] <= values[i]);
+            count -= half;
+        }
+        std::array<const uint32_t*, kCount> found;
+        for (size_t i = 0; i < kCount; ++i) {
+            found[i] = &rows_[static_cast<size_t>(bases[i] - bounds_.data()) * blocks_];
+            __builtin_prefetch(found[i]);
+        }
+        return found;
+    }
     [[nodiscard]] size_t memory_bytes() const noexcept {
         return bounds_.size() * sizeof(Value) + rows_.size() * sizeof(uint32_t);
     }

@@ -22,10 +22,6 @@ Field field_of(const std::vector<Rule>& rules, Part&& part) {
 /// The first rule that all six lines of the block have, or RuleLine::kRules.
 uint32_t first_common(const RuleLines& lines, const std::array<const uint32_t*, 6>& rows,
                       size_t block) noexcept {
-    bool possible = true;
-    for (const uint32_t* row : rows)
-        possible &= row[block] != RuleLines::kEmpty;
-    if (!possible) return RuleLine::kRules;
     RuleLine common = lines[rows[0][block]];
     for (const uint32_t* row : rows) {
         const RuleLine& line = lines[row[block]];
@@ -125,7 +121,58 @@ size_t RuleMatcher::find(const Query& query) const noexcept {
         from_port_.row(query.from_port),     protocol_.row(query.protocol),
         source_port_.row(query.source_port), destination_port_.row(query.destination_port),
         source_.row(number(query.source)),   destination_.row(number(query.destination))};
-    for (size_t block = 0; block < blocks_; ++block) {
+    return first_from(rows, next_block(rows, 0));
+}
+
+std::array<size_t, RuleMatcher::kTogether> RuleMatcher::find(
+    const std::array<Query, kTogether>& queries) const noexcept {
+    std::array<size_t, kTogether> found;
+    found.fill(kNone);
+    if (blocks_ == 0) return found;
+    const auto rows_of = [&](const auto& field, auto&& part) {
+        std::array<decltype(part(queries[0])), kTogether> values;
+        std::transform(queries.begin(), queries.end(), values.begin(), part);
+        return field.rows(values);
+    };
+    using One = const Query&;
+    const std::array<std::array<const uint32_t*, kTogether>, 6> of_fields{
+        rows_of(from_port_, [](One query) -> uint32_t { return query.from_port; }),
+        rows_of(protocol_, [](One query) -> uint32_t { return query.protocol; }),
+        rows_of(source_port_, [](One query) -> uint32_t { return query.source_port; }),
+        rows_of(destination_port_, [](One query) -> uint32_t { return query.destination_port; }),
+        rows_of(source_, [](One query) { return number(query.source); }),
+        rows_of(destination_, [](One query) { return number(query.destination); })};
+    std::array<Rows, kTogether> rows;
+    std::array<size_t, kTogether> blocks;
+    for (size_t i = 0; i < kTogether; ++i) {
+        for (size_t field = 0; field < of_fields.size(); ++field)
+            rows[i][field] = of_fields[field][i];
+        blocks[i] = next_block(rows[i], 0);
+        if (blocks[i] == blocks_) continue;
+        for (const uint32_t* row : rows[i])
+            __builtin_prefetch(&lines_[row[blocks[i]]]);
+    }
+    for (size_t i = 0; i < kTogether; ++i)
+        found[i] = first_from(rows[i], blocks[i]);
+    return found;
+}
+
+/// The first block from `block` on of whose rules each field takes some, or blocks_.
+size_t RuleMatcher::next_block(const Rows& rows, size_t block) const noexcept {
+    const auto possible = [&] {
+        bool each = true;
+        for (const uint32_t* row : rows)
+            each &= row[block] != RuleLines::kEmpty;
+        return each;
+    };
+    while (block < blocks_ && !possible())
+        ++block;
+    return block;
+}
+
+/// The first rule from a block of next_block() on, or kNone.
+size_t RuleMatcher::first_from(const Rows& rows, size_t block) const noexcept {
+    for (; block < blocks_; block = next_block(rows, block + 1)) {
         const uint32_t rule = first_common(lines_, rows, block);
         if (rule != RuleLine::kRules) return block * RuleLine::kRules + rule;
     }

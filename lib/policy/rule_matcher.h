@@ -4,6 +4,7 @@
 #include "policy/rule.h"
 #include "policy/rule_field.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -29,6 +30,11 @@ class RuleMatcher {
 
     /// Index of the first rule that takes the query, or kNone.
     [[nodiscard]] size_t find(const Query& query) const noexcept;
+
+    static constexpr size_t kTogether = 8;
+    /// The same for several queries at a time: where one would wait for memory, the others go on.
+    [[nodiscard]] std::array<size_t, kTogether> find(
+        const std::array<Query, kTogether>& queries) const noexcept;
     [[nodiscard]] size_t memory_bytes() const noexcept;
 
   private:
@@ -36,6 +42,11 @@ class RuleMatcher {
     using Numbers = RuleField<uint32_t>;
     using Addresses = RuleField<AddressNumber>;
 
+    /// A query's row in each field.
+    using Rows = std::array<const uint32_t*, 6>;
+
+    [[nodiscard]] size_t next_block(const Rows& rows, size_t block) const noexcept;
+    [[nodiscard]] size_t first_from(const Rows& rows, size_t block) const noexcept;
     static AddressNumber number(const Address& address) noexcept;
     static Addresses::Intervals intervals(const std::vector<Prefix>& prefixes);
     static Numbers::Intervals intervals(const std::vector<PortRange>& ranges);

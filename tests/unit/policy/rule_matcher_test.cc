@@ -57,13 +57,32 @@ class Twins {
         ASSERT_EQ(compiled.allow, linear.allow);
         ASSERT_EQ(compiled.reason, linear.reason);
         ++(linear.rule == Policy::kDefaultRule ? by_default : by_rule);
+        compare_together(query, linear);
     }
 
     size_t by_rule = 0;
     size_t by_default = 0;
 
   private:
+    /// Several at a time have the same answers as each by itself.
+    void compare_together(const Query& query, const Judgement& expected) {
+        queries_[waiting_] = query;
+        expected_[waiting_] = expected;
+        if (++waiting_ < queries_.size()) return;
+        waiting_ = 0;
+        const auto rules = policy_.match(queries_);
+        for (size_t i = 0; i < queries_.size(); ++i) {
+            ASSERT_EQ(rules[i], expected_[i].rule) << i;
+            const Judgement found = policy_.judgement(rules[i], queries_[i]);
+            ASSERT_EQ(found.allow, expected_[i].allow);
+            ASSERT_EQ(found.reason, expected_[i].reason);
+        }
+    }
+
     Policy policy_;
+    std::array<Query, Policy::kTogether> queries_{};
+    std::array<Judgement, Policy::kTogether> expected_{};
+    size_t waiting_ = 0;
 };
 
 /// Random rules that overlap in every way: few addresses, blocks of every length, few ports.
