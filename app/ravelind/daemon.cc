@@ -61,6 +61,12 @@ void serve(Manager& manager, DataPath& path, const Appliance& appliance, const S
                 log.warning("port", change.port + ": link is down");
             }
         }
+        for (const std::string& port : path.watch_spread()) {
+            log.warning("port", port +
+                                    ": its card spreads packets over its queues otherwise than it "
+                                    "was told, so that workers hand them over to each other: "
+                                    "nothing is lost, but with one queue it may be faster");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "dpdk/eal_arguments.h"
 #include "dpdk/idling.h"
+#include "dpdk/rss.h"
 #include "mgmt/reload.h"
 
 #include <algorithm>
@@ -42,10 +43,10 @@ Result<std::unique_ptr<DataPath>> DataPath::open(const Config& config, EalLogSin
     if (!eal) return tl::unexpected{eal.error()};
     auto buffers = Buffers::create(buffer_plan(config), eal->without_hugepages());
     if (!buffers) return tl::unexpected{buffers.error()};
-    const auto workers = static_cast<uint32_t>(config.cores.workers.size());
+    const Spread spread{static_cast<uint32_t>(config.cores.workers.size()), config.steering};
     std::vector<Port> ports;
     for (const PortConfig& port_config : config.ports) {
-        auto port = Port::open(port_config, workers, *buffers, *eal);
+        auto port = Port::open(port_config, spread, *buffers, *eal);
         if (!port) return tl::unexpected{port.error()};
         ports.push_back(std::move(*port));
     }
@@ -258,6 +259,24 @@ std::vector<DataPath::LinkChange> DataPath::watch_links() {
         changes.push_back({ports_[i].config().name, up});
     }
     return changes;
+}
+
+std::vector<std::string> DataPath::watch_spread() {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < ports_.size(); ++i) {
+        const QueuePlan& queues = ports_[i].queues();
+        const bool spreads = queues.rss && queues.receive == topology_.worker_count;
+        if (!spreads || links_up_[i].misdirects) continue;
+        uint64_t received = 0;
+        uint64_t misdirected = 0;
+        for (const auto& link : links_) {
+            received += link->counters.received[i].packets.value();
+            misdirected += link->counters.misdirected[i].value();
+        }
+        links_up_[i].misdirects = spreads_otherwise(received, misdirected);
+        if (links_up_[i].misdirects) names.push_back(ports_[i].config().name);
+    }
+    return names;
 }
 
 size_t DataPath::table_bytes() const noexcept {

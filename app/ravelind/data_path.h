@@ -48,6 +48,9 @@ class DataPath {
         std::string port;
         bool up = false;
     };
+    /// Ports whose card has turned out to spread packets otherwise than it was told; each is named
+    /// once.
+    std::vector<std::string> watch_spread();
     /// Ports that lost or got their link since the last call; counts them.
     std::vector<LinkChange> watch_links();
 
@@ -77,6 +80,7 @@ class DataPath {
     struct LinkWatch {
         std::atomic<bool> up{false};
         std::atomic<uint64_t> changes{0};
+        bool misdirects = false;  ///< and that was told
     };
 
     DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffers,

@@ -45,6 +45,7 @@ struct ServiceDraft {
 struct Draft {
     Config config{};
     std::string profile = "strict";
+    std::string steering = "addresses";
     std::string stale_policy = "drop";
     std::vector<PortDraft> ports{};
     std::vector<WireDraft> wires{};

@@ -31,6 +31,17 @@ std::vector<Key> appliance_keys() {
          "Longest sleep, in microseconds, of a worker that has had no packet for a millisecond: "
          "saves power, and lets the first packet wait for as long. 0: it polls on.",
          false, 0, 1000},
+        {"steering",
+         Format::Word,
+         Access<std::string>{AT(steering)},
+         "Which worker a connection belongs to. addresses: all between two hosts is one worker's. "
+         "ports: of TCP and UDP the ports count too, so that two hosts with many connections, or "
+         "clients behind one NAT, use all workers; limits per source address then hold for each "
+         "worker.",
+         false,
+         0,
+         0,
+         {"addresses", "ports"}},
     };
 }
 

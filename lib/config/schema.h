@@ -3,6 +3,7 @@
 
 #include "conntrack/fragments.h"
 #include "conntrack/options.h"
+#include "flow/hash.h"
 #include "policy/policy.h"
 #include "vpn/options.h"
 #include "vpn/service.h"
@@ -58,6 +59,7 @@ struct Config {
     uint32_t version = 1;
     std::vector<std::string> eal;  ///< options passed to EAL as they are
     CoresConfig cores;
+    Steering steering = Steering::Addresses;
     std::vector<PortConfig> ports;
     std::vector<WireConfig> wires;
     std::vector<uint16_t> pass_ethertypes{0x0806};  ///< non-IP that crosses the wire; `non_ip`

@@ -344,6 +344,7 @@ Place place_of(const Node& element, std::string_view key) {
 }
 
 void validate(Draft& draft, const std::string& path, Findings& findings) {
+    draft.config.steering = draft.steering == "ports" ? Steering::Ports : Steering::Addresses;
     draft.config.tracking.tombstones.policy = read_stale_policy(draft.stale_policy);
     Validator{draft, path, findings}.run();
 }

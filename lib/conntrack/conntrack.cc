@@ -41,13 +41,13 @@ TrackStep update_tcp(Connection& connection, TcpPhase& phase, const Headers& hea
 
 }  // namespace
 
-Conntrack::Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
-                     ConntrackCounters& counters, EventPort events, Instant start)
+Conntrack::Conntrack(const ConntrackCapacity& capacity, const FlowExtractor& extractor,
+                     uint8_t shard, ConntrackCounters& counters, EventPort events, Instant start)
     : capacity_{capacity.connections},
       ipv6_from_{capacity_ - std::min(capacity_, capacity.ipv6)},
       shard_{shard},
       started_{start},
-      extractor_{secret},
+      extractor_{extractor},
       table_{capacity_},
       connections_{capacity_},
       wheel_{capacity_, Tick::at(start), &connections_[0].timer_place, sizeof(Connection)},

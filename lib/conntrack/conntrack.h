@@ -34,7 +34,7 @@ class Conntrack {
   public:
     static constexpr uint32_t kNone = FlowTable::kNone;
 
-    Conntrack(const ConntrackCapacity& capacity, const HashSecret& secret, uint8_t shard,
+    Conntrack(const ConntrackCapacity& capacity, const FlowExtractor& extractor, uint8_t shard,
               ConntrackCounters& counters, EventPort events, Instant start);
 
     /// Whoever wants Tracked::flow (replay, explain) asks once; it costs a hash per packet.

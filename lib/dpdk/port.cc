@@ -3,7 +3,7 @@
 
 #include "dpdk/diagnosis.h"
 #include "dpdk/eal_arguments.h"
-#include "flow/hash.h"
+#include "dpdk/rss.h"
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -16,11 +16,6 @@
 
 namespace ravelin {
 namespace {
-
-/// All kinds of packets that cards tell apart, hashed over addresses only where they can choose.
-constexpr uint64_t kAddressHash =
-    RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER | RTE_ETH_RSS_IPV6 |
-    RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER | RTE_ETH_RSS_IPV6_EX;
 
 int errno_of(int result) {
     return result == -1 && rte_errno != 0 ? rte_errno : -result;
@@ -35,57 +30,28 @@ Result<uint16_t> find_device(const PortConfig& port) {
                                 {}, ENODEV));
 }
 
-DeviceLimits limits_of(const rte_eth_dev_info& info) {
+DeviceLimits limits_of(const rte_eth_dev_info& info, Steering steering) {
     DeviceLimits limits;
     limits.driver = info.driver_name;
     limits.receive_queues = info.max_rx_queues;
     limits.transmit_queues = info.max_tx_queues;
     limits.indirection_entries = info.reta_size;
-    constexpr uint64_t kBoth = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
-    limits.hashes_addresses = (info.flow_type_rss_offloads & kBoth) == kBoth;
+    limits.can_steer = rss_can_steer(info.flow_type_rss_offloads, steering);
     return limits;
 }
 
-/// Makes the device spread as SteeringHash and Indirection do.
-Result<void> program_indirection(uint16_t device, const QueuePlan& queues, uint16_t entries,
-                                 uint32_t workers) {
-    const std::vector<uint16_t> table =
-        indirection_table(Indirection{workers}, entries, queues.receive);
-    std::vector<rte_eth_rss_reta_entry64> groups((entries + RTE_ETH_RETA_GROUP_SIZE - 1u) /
-                                                 RTE_ETH_RETA_GROUP_SIZE);
-    for (size_t entry = 0; entry < table.size(); ++entry) {
-        rte_eth_rss_reta_entry64& group = groups[entry / RTE_ETH_RETA_GROUP_SIZE];
-        group.mask |= uint64_t{1} << (entry % RTE_ETH_RETA_GROUP_SIZE);
-        group.reta[entry % RTE_ETH_RETA_GROUP_SIZE] = table[entry];
-    }
-    const int result = rte_eth_dev_rss_reta_update(device, groups.data(), entries);
-    if (result != 0) return fail(std::system_category().message(errno_of(result)));
-    return {};
-}
-
-rte_eth_conf device_configuration(const rte_eth_dev_info& info, const QueuePlan& queues,
-                                  std::array<uint8_t, 52>& key, uint16_t mtu) {
+rte_eth_conf device_configuration(const rte_eth_dev_info& info, uint16_t mtu) {
     rte_eth_conf conf{};
     conf.rxmode.mtu = mtu;
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
     conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-    if (queues.rss) {
-        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf.rx_adv_conf.rss_conf.rss_hf = kAddressHash & info.flow_type_rss_offloads;
-        if (info.hash_key_size > 0) {
-            key = SteeringHash::card_key();
-            conf.rx_adv_conf.rss_conf.rss_key = key.data();
-            conf.rx_adv_conf.rss_conf.rss_key_len =
-                static_cast<uint8_t>(std::min<size_t>(info.hash_key_size, key.size()));
-        }
-    }
     return conf;
 }
 
 }  // namespace
 
-Result<Port> Port::open(const PortConfig& config, uint32_t workers, const Buffers& buffers,
+Result<Port> Port::open(const PortConfig& config, const Spread& spread, const Buffers& buffers,
                         Eal& eal) {
     if (!is_pci_device(config.device)) {
         uint16_t taken = 0;
@@ -102,9 +68,9 @@ Result<Port> Port::open(const PortConfig& config, uint32_t workers, const Buffer
     }
     auto device = find_device(config);
     if (!device) return tl::unexpected{device.error()};
-    Port port{config, *device};
+    Port port{config, *device, spread};
     eal.log().hold();
-    auto done = port.set_up(workers, buffers);
+    auto done = port.set_up(buffers);
     const std::string log = eal.log().release();
     if (!done) {
         // set_up() names the call; the drivers' log says why.
@@ -113,17 +79,23 @@ Result<Port> Port::open(const PortConfig& config, uint32_t workers, const Buffer
     return port;
 }
 
-Result<void> Port::set_up(uint32_t workers, const Buffers& buffers) {
+Result<void> Port::set_up(const Buffers& buffers) {
     rte_eth_dev_info info{};
     if (const int result = rte_eth_dev_info_get(device_, &info); result != 0) {
         errno = errno_of(result);
         return fail("rte_eth_dev_info_get");
     }
-    limits_ = limits_of(info);
-    queues_ = plan_queues(config_, workers, limits_);
+    limits_ = limits_of(info, spread_.steering);
+    queues_ = plan_queues(config_, spread_.workers, limits_);
     if (queues_.receive < config_.queues) {
         notes_.push_back("the device has " + std::to_string(queues_.receive) +
                          " receive queues, not " + std::to_string(config_.queues));
+    }
+    if (queues_.receive > 1 && !queues_.rss && info.flow_type_rss_offloads != 0) {
+        notes_.push_back(
+            std::string{"its RSS can't "} +
+            (limits_.can_steer ? "be told which queue gets what" : "hash as `steering` says") +
+            ": packets are handed over between workers");
     }
     // Drivers that name a largest frame mean what the card takes; software ones take more.
     const uint32_t largest = std::min<uint32_t>(
@@ -136,8 +108,9 @@ Result<void> Port::set_up(uint32_t workers, const Buffers& buffers) {
                          " at most, not " + std::to_string(config_.mtu));
     }
 
-    std::array<uint8_t, 52> key{};
-    const rte_eth_conf conf = device_configuration(info, queues_, key, mtu);
+    RssKey key{};
+    rte_eth_conf conf = device_configuration(info, mtu);
+    if (queues_.rss) ask_for_rss(conf, info, spread_.steering, key);
     if (const int result = rte_eth_dev_configure(device_, queues_.receive, queues_.transmit, &conf);
         result != 0) {
         errno = errno_of(result);
@@ -185,12 +158,10 @@ Result<void> Port::start(Eal& eal) {
             diagnose_device(config_, "rte_eth_promiscuous_enable", {}, errno_of(promiscuous)));
     }
     if (queues_.rss) {
-        const auto programmed =
-            program_indirection(device_, queues_, limits_.indirection_entries, queues_.receive);
-        if (!programmed) {
-            notes_.push_back("its indirection table can't be set (" + programmed.error().message +
-                             "): packets are handed over between workers");
-        }
+        rte_eth_dev_info info{};
+        if (rte_eth_dev_info_get(device_, &info) == 0)
+            for (std::string& note : program_rss(device_, info, spread_.steering, queues_.receive))
+                notes_.push_back(std::move(note));
     }
     return {};
 }
@@ -216,6 +187,7 @@ Port::Port(Port&& other) noexcept
       device_{other.device_},
       open_{std::exchange(other.open_, false)},
       started_{std::exchange(other.started_, false)},
+      spread_{other.spread_},
       limits_{std::move(other.limits_)},
       queues_{other.queues_},
       notes_{std::move(other.notes_)} {}

@@ -26,12 +26,18 @@ struct LinkState {
     uint64_t bytes_per_second = 0;  ///< 0: unknown
 };
 
+/// Whom a port's packets are for.
+struct Spread {
+    uint32_t workers = 1;
+    Steering steering = Steering::Addresses;
+};
+
 /// One configured DPDK port. Any device goes the same way: probe, configure, queues, start.
 class Port {
   public:
-    /// Probes the device (virtual ones; PCI devices were probed by EAL) and configures it for
-    /// `workers` workers. Receives nothing yet.
-    static Result<Port> open(const PortConfig& config, uint32_t workers, const Buffers& buffers,
+    /// Probes the device (virtual ones; PCI devices were probed by EAL) and configures it. Receives
+    /// nothing yet.
+    static Result<Port> open(const PortConfig& config, const Spread& spread, const Buffers& buffers,
                              Eal& eal);
     ~Port();
     Port(Port&& other) noexcept;
@@ -58,15 +64,17 @@ class Port {
     [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
 
   private:
-    Port(PortConfig config, uint16_t device) : config_{std::move(config)}, device_{device} {}
+    Port(PortConfig config, uint16_t device, const Spread& spread)
+        : config_{std::move(config)}, device_{device}, spread_{spread} {}
 
-    Result<void> set_up(uint32_t workers, const Buffers& buffers);
+    Result<void> set_up(const Buffers& buffers);
     Result<void> set_up_queues(const Buffers& buffers);
 
     PortConfig config_;
     uint16_t device_;
     bool open_ = true;
     bool started_ = false;
+    Spread spread_;
     DeviceLimits limits_;
     QueuePlan queues_;
     std::vector<std::string> notes_;

@@ -24,7 +24,7 @@ QueuePlan plan_queues(const PortConfig& port, uint32_t workers, const DeviceLimi
     const auto wanted = has_paired_queues(limits.driver) ? uint32_t{plan.receive} : workers;
     plan.transmit = static_cast<uint16_t>(
         std::clamp<uint32_t>(wanted, 1, std::max<uint16_t>(1, limits.transmit_queues)));
-    plan.rss = plan.receive > 1 && limits.hashes_addresses && limits.indirection_entries > 0;
+    plan.rss = plan.receive > 1 && limits.can_steer && limits.indirection_entries > 0;
     return plan;
 }
 
@@ -60,6 +60,7 @@ Topology make_topology(const Config& config, std::span<const QueuePlan> ports) {
     Topology topology;
     topology.port_count = static_cast<uint32_t>(config.ports.size());
     topology.worker_count = static_cast<uint32_t>(config.cores.workers.size());
+    topology.steering = config.steering;
     for (size_t index = 0; index < config.wires.size(); ++index) {
         const WireConfig& wire = config.wires[index];
         const auto number = static_cast<uint8_t>(index);

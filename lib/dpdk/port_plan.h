@@ -18,7 +18,7 @@ struct DeviceLimits {
     uint16_t receive_queues = 1;
     uint16_t transmit_queues = 1;
     uint16_t indirection_entries = 0;  ///< 0: the device spreads by no table that we could set
-    bool hashes_addresses = false;     ///< RSS over IPv4 and IPv6 addresses
+    bool can_steer = false;            ///< RSS over what `steering` names
 };
 
 /// The queues that one port gets.

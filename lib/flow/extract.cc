@@ -73,15 +73,15 @@ void FlowExtractor::extract(const Headers& headers, const uint8_t* l3, uint8_t w
     uint64_t addresses = 0;
     if (ipv4) {
         std::memcpy(&addresses, l3 + 12, sizeof addresses);
+        id.steering_hash = steering_.ipv4(addresses, steering_ports(headers));
         if (swapped) addresses = std::rotl(addresses, 32);
-        id.steering_hash = steering_.ipv4(l3 + 12, l3 + 16);
     } else {
         const uint8_t* low = swapped ? l3 + 24 : l3 + 8;
         const uint8_t* high = swapped ? l3 + 8 : l3 + 24;
         std::memcpy(id.ipv6.low.data(), low, 16);
         std::memcpy(id.ipv6.high.data(), high, 16);
         addresses = digest_ipv6(hash_, id.ipv6);
-        id.steering_hash = steering_.ipv6(low, high);
+        id.steering_hash = steering_.ipv6(low, high, steering_ports(headers));
     }
     const uint64_t vlans_and_ports = static_cast<uint64_t>(headers.inner_vlan) << 48 |
                                      static_cast<uint64_t>(headers.outer_vlan) << 32 | ports;

@@ -31,7 +31,9 @@ namespace flow_detail {
 /// Builds the identity of packets: key, its hash, and the steering hash.
 class FlowExtractor {
   public:
-    explicit FlowExtractor(const HashSecret& secret) noexcept : hash_{secret} {}
+    explicit FlowExtractor(const HashSecret& secret,
+                           Steering steering = Steering::Addresses) noexcept
+        : hash_{secret}, port_mask_{steering == Steering::Ports ? UINT32_MAX : 0} {}
 
     /// `l3` points at the IP header that `headers` describes; `wire` is the wire that the packet
     /// came in on. For an ICMP error call it with the quoted packet: the owner of an error is the
@@ -44,18 +46,20 @@ class FlowExtractor {
                        FlowId& id) const noexcept {
         const uint64_t addresses = checksum_detail::load64(l3 + Ipv4::kSourceOffset);
         const uint64_t in_order = __builtin_bswap64(addresses);
-        const uint32_t ports = load_be32(l3 + Ipv4::kMinimumLength);
+        const uint32_t wire_ports = checksum_detail::load32(l3 + Ipv4::kMinimumLength);
+        const uint32_t ports = __builtin_bswap32(wire_ports);
         id.swapped = in_order > std::rotl(in_order, 32);
-        id.steering_hash = steering_.ipv4(l3 + 12, l3 + 16);
+        id.steering_hash = steering_.ipv4(addresses, wire_ports & port_mask_);
         // Which way a packet goes can't be predicted, so there is no branch.
         const int turn = id.swapped ? 32 : 0;
         identify(std::rotl(addresses, turn), std::rotl(ports, 16 - turn / 2),
                  flow_detail::last_bytes(protocol, Family::Ipv4, wire), id);
     }
 
-    /// The steering hash alone: of a fragment, whose ports nobody knows yet.
+    /// The steering hash alone, of a fragment: over addresses, since all but the first have no
+    /// ports.
     [[nodiscard]] uint32_t steering_hash(const Headers& headers, const uint8_t* l3) const noexcept {
-        return headers.family == Family::Ipv4 ? steering_.ipv4(l3 + 12, l3 + 16)
+        return headers.family == Family::Ipv4 ? steering_.ipv4(checksum_detail::load64(l3 + 12))
                                               : steering_.ipv6(l3 + 8, l3 + 24);
     }
 
@@ -85,7 +89,17 @@ class FlowExtractor {
         id.hash = hash_key(hash_, key);
     }
 
+    /// What the ports add to the steering hash; cards know those of TCP and UDP only.
+    [[nodiscard]] uint32_t steering_ports(const Headers& headers) const noexcept {
+        if (port_mask_ == 0 ||
+            (headers.protocol != ip_protocol::kTcp && headers.protocol != ip_protocol::kUdp))
+            return 0;
+        const uint32_t both = headers.source_port ^ headers.destination_port;
+        return __builtin_bswap32(both);
+    }
+
     KeyedHash hash_;
+    uint32_t port_mask_;  ///< all ones: ports count, 0: they don't
     SteeringHash steering_;
 };
 

@@ -43,8 +43,14 @@ struct FlowKeyBytes {
                 _mm_loadu_si128(reinterpret_cast<const __m128i*>(ends.high.data())));
 }
 
-/// The Toeplitz hash that a card computes over source and destination address with the symmetric
-/// key 6d:5a repeated (Woo & Park 2012), for both families.
+/// What a packet's worker depends on.
+enum class Steering : uint8_t {
+    Addresses,  ///< all between two hosts meets on one worker
+    Ports,      ///< of TCP and UDP the ports too: two hosts with many connections get many workers
+};
+
+/// The Toeplitz hash that a card computes over source and destination address, and both ports where
+/// it is told to, with the symmetric key 6d:5a repeated (Woo & Park 2012), for both families.
 ///
 /// A key of period 16 bits makes Toeplitz a function of the exclusive or of all 16-bit words, so
 /// that software needs two table look-ups and agrees with the card. Such a key is no secret
@@ -53,29 +59,26 @@ class SteeringHash {
   public:
     SteeringHash() noexcept;
 
-    [[nodiscard]] uint32_t ipv4(const uint8_t* source, const uint8_t* destination) const noexcept {
-        uint32_t words[2] = {};
-        std::memcpy(&words[0], source, 4);
-        std::memcpy(&words[1], destination, 4);
-        return of_fold(fold(words[0] ^ words[1]));
+    /// `addresses`: both, and `ports`: both, as they stand in the packet; 0: they don't count.
+    [[nodiscard]] uint32_t ipv4(uint64_t addresses, uint32_t ports = 0) const noexcept {
+        return of_words(addresses ^ ports);
     }
-    [[nodiscard]] uint32_t ipv6(const uint8_t* source, const uint8_t* destination) const noexcept {
+    [[nodiscard]] uint32_t ipv6(const uint8_t* source, const uint8_t* destination,
+                                uint32_t ports = 0) const noexcept {
         uint64_t words[4] = {};
         std::memcpy(&words[0], source, 16);
         std::memcpy(&words[2], destination, 16);
-        const uint64_t all = words[0] ^ words[1] ^ words[2] ^ words[3];
-        return of_fold(fold(static_cast<uint32_t>(all ^ all >> 32)));
+        return of_words(words[0] ^ words[1] ^ words[2] ^ words[3] ^ ports);
     }
 
     /// The key to program into a card; 52 bytes serve every card that DPDK 22.11 knows.
     static std::array<uint8_t, 52> card_key() noexcept;
 
   private:
-    static uint16_t fold(uint32_t word) noexcept {
-        return static_cast<uint16_t>(word ^ word >> 16);
-    }
-    [[nodiscard]] uint32_t of_fold(uint32_t folded) const noexcept {
-        return by_first_byte_[folded & 0xff] ^ by_second_byte_[(folded >> 8) & 0xff];
+    [[nodiscard]] uint32_t of_words(uint64_t words) const noexcept {
+        const auto half = static_cast<uint32_t>(words ^ words >> 32);
+        const uint32_t word = half ^ half >> 16;
+        return by_first_byte_[word & 0xff] ^ by_second_byte_[(word >> 8) & 0xff];
     }
 
     std::array<uint32_t, 256> by_first_byte_{};

@@ -59,7 +59,7 @@ static_assert(sizeof(Ipv6Ends) == sizeof(__m256i));
 struct FlowId {
     FlowKey key{};
     uint32_t hash = 0;           ///< keyed hash of the key: bucket and signature
-    uint32_t steering_hash = 0;  ///< symmetric hash of the addresses, equal to the card's RSS hash
+    uint32_t steering_hash = 0;  ///< names the worker, equal to the card's RSS hash
     bool swapped = false;        ///< the packet goes from the second end to the first
     Ipv6Ends ipv6{};             ///< set for IPv6 only
 };

@@ -97,6 +97,17 @@ void register_port_traffic(Registry& registry, const Appliance& appliance) {
         [](const WorkerCounters& c, size_t port) { return c.transmitted[port].bytes.value(); });
 }
 
+void register_port_steering(Registry& registry, const Appliance& appliance) {
+    add_counted_metric(
+        registry, appliance,
+        {"ravelin_port_misdirected_packets_total",
+         MetricType::Counter,
+         "Packets that came to a worker that doesn't own them and were handed over; "
+         "next to none where the card spreads them.",
+         {"port"}},
+        [](const WorkerCounters& c, size_t port) { return c.misdirected[port].value(); });
+}
+
 void register_port_losses(Registry& registry, const Appliance& appliance) {
     add_driver_metric(registry, appliance,
                       {"ravelin_port_receive_missed_packets_total",
@@ -129,6 +140,7 @@ void register_port_losses(Registry& registry, const Appliance& appliance) {
 void register_port_metrics(Registry& registry, const MetricSources& sources) {
     register_port_facts(registry, sources.appliance);
     register_port_traffic(registry, sources.appliance);
+    register_port_steering(registry, sources.appliance);
     register_port_losses(registry, sources.appliance);
 }
 

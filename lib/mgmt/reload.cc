@@ -73,6 +73,7 @@ void find_restarts(const Config& active, LoadResult& loaded) {
         active.cores.workers != next.cores.workers ||
         active.cores.nap_microseconds != next.cores.nap_microseconds)
         needs_restart(loaded, "cores", "the cores");
+    if (active.steering != next.steering) needs_restart(loaded, "steering", "the steering");
     if (!same(active.ports, next.ports)) needs_restart(loaded, "ports", "the ports");
     if (!same(active.wires, next.wires)) needs_restart(loaded, "wires", "the ends of the wires");
     if (active.connections != next.connections || active.ipv6_percent != next.ipv6_percent)

@@ -32,6 +32,8 @@ struct alignas(64) WorkerCounters : ConntrackCounters {
     /// 2 IPv6); those that the port then refused are in `dropped` too.
     std::array<std::array<PacketsBytes, 3>, kMaxPorts> forwarded;
     std::array<PacketsBytes, kDropReasonCount> dropped;
+    /// Of whole datagrams, those that the port gave to a worker that doesn't own them; by port.
+    std::array<Counter, kMaxPorts> misdirected;
     Counter held;        ///< now inside: bursts in flight and fragments (a gauge)
     Counter handed_off;  ///< to other workers
     Counter handed_in;   ///< from other workers

@@ -87,6 +87,9 @@ class Outbox {
     [[gnu::noinline]] void send_rare(Io& io, Packet& packet, WorkerCounters& counters) noexcept {
         if (packet.action == Action::Hold) return;
         if (packet.action == Action::HandOff) {
+            // A port can't know what an error quotes, or what a fragment belongs to.
+            if (!packet.is_icmp_error && !packet.headers.is_fragment && !packet.steered)
+                counters.misdirected[packet.frame.port].add();
             put(packet.target,
                 {.frame = packet.frame,
                  .kind = packet.steered ? Handed::Kind::Fragment : Handed::Kind::Track},

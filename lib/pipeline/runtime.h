@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conntrack/options.h"
+#include "flow/hash.h"
 #include "policy/policy.h"
 #include "vpn/options.h"
 #include "vpn/service.h"
@@ -44,6 +45,7 @@ struct PortRole {
 struct Topology {
     uint32_t port_count = 0;
     uint32_t worker_count = 1;
+    Steering steering = Steering::Addresses;
     std::array<PortRole, kMaxPorts> ports{};
     /// transmitter[port][worker]: which worker sends on that port for this worker. A worker that
     /// has a transmit queue of its own on the port names itself.

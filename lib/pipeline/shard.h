@@ -41,7 +41,7 @@ struct Shard {
           indirection{parts.indirection},
           counters{parts.link.counters},
           conntrack{{parts.link.capacity, parts.capacity.tombstones, parts.link.ipv6_capacity},
-                    parts.secret,
+                    FlowExtractor{parts.secret, topology.steering},
                     index,
                     counters,
                     EventPort{&parts.link.events, &parts.link.events_wanted},

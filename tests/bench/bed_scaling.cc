@@ -141,7 +141,7 @@ class Team {
                     std::array<uint8_t, 128> bytes{};
                     write_frame(bytes.data(), place, {});
                     const uint8_t owner = indirection_.owner(
-                        steering.ipv4(bytes.data() + kIp + 12, bytes.data() + kIp + 16));
+                        steering.ipv4(checksum_detail::load64(bytes.data() + kIp + 12)));
                     if (circles_.size() == 1 || owner == number)
                         circles_[number]->add(from_client ? kInside : kOutside, place);
                 }

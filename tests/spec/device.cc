@@ -44,8 +44,9 @@ constexpr std::array<std::string_view, kTcpPhaseCount> kTcpNames{
 Device::Device(Profile profile)
     : options_{profile == Profile::Strict ? TrackingOptions::strict()
                                           : TrackingOptions::linux_profile()},
-      conntrack_{std::make_unique<Conntrack>(ConntrackCapacity{kCapacity}, HashSecret{1, 2, 3},
-                                             uint8_t{0}, *counters_, EventPort{}, Instant{})} {}
+      conntrack_{std::make_unique<Conntrack>(ConntrackCapacity{kCapacity},
+                                             FlowExtractor{HashSecret{1, 2, 3}}, uint8_t{0},
+                                             *counters_, EventPort{}, Instant{})} {}
 
 Frame Device::parse(testing::Bytes bytes) const {
     Frame frame{.bytes = std::move(bytes)};

@@ -61,13 +61,15 @@ class Lab {
     Lab() : Lab{1} {}
     explicit Lab(uint32_t count) : Lab{count, open_policy()} {}
     Lab(uint32_t count, Runtime first, uint32_t capacity = 1024, bool shared_queue = false,
-        FragmentCapacity fragments = {}, uint32_t tombstones = 1024, uint32_t tunnels = 64)
+        FragmentCapacity fragments = {}, uint32_t tombstones = 1024, uint32_t tunnels = 64,
+        Steering steering = Steering::Addresses)
         : quiescence{count},
           mesh{count},
           indirection{count},
           runtime{std::make_unique<const Runtime>(std::move(first))} {
         topology.port_count = 2;
         topology.worker_count = count;
+        topology.steering = steering;
         topology.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
         topology.ports[kInside] = {.peer = kOutside, .wire = 0, .inside = true};
         for (uint32_t i = 0; i < count; ++i) {

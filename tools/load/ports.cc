@@ -57,9 +57,9 @@ Result<std::unique_ptr<Ports>> Ports::open(const Options& options) {
     if (!eal) return in_our_words(eal.error());
     auto buffers = Buffers::create(buffer_plan(config), eal->without_hugepages());
     if (!buffers) return in_our_words(buffers.error());
-    auto outside = Port::open(config.ports[0], 1, *buffers, *eal);
+    auto outside = Port::open(config.ports[0], {}, *buffers, *eal);
     if (!outside) return in_our_words(outside.error());
-    auto inside = Port::open(config.ports[1], 1, *buffers, *eal);
+    auto inside = Port::open(config.ports[1], {}, *buffers, *eal);
     if (!inside) return in_our_words(inside.error());
     if (outside->queues().receive < options.receive_queues ||
         inside->queues().receive < options.receive_queues) {

@@ -63,6 +63,7 @@ TEST(Load, every_top_level_value_arrives) {
         "version: 1\n"
         "eal: [--no-huge, -m, 256, \"--log-level=lib.eal:8\"]\n"
         "cores: {management: [0, 2], workers: [1, 3, 3]}\n"
+        "steering: ports\n"
         "ports:\n"
         "  left: {device: \"0000:03:00.1\", queues: 4, descriptors: 2048, mtu: 9000}\n"
         "  right: {device: \"net_tap0,iface=tap0\"}\n"
@@ -77,6 +78,7 @@ TEST(Load, every_top_level_value_arrives) {
     EXPECT_THAT(config.eal, ElementsAre("--no-huge", "-m", "256", "--log-level=lib.eal:8"));
     EXPECT_THAT(config.cores.management, ElementsAre(0, 2));
     EXPECT_THAT(config.cores.workers, ElementsAre(1, 3, 3));
+    EXPECT_EQ(config.steering, Steering::Ports);
     ASSERT_EQ(config.ports.size(), 2U);
     EXPECT_EQ(config.ports[0].name, "left");
     EXPECT_EQ(config.ports[0].device, "0000:03:00.1");

@@ -79,7 +79,8 @@ class ConntrackTest : public ::testing::Test {
     TrackingOptions options_ = TrackingOptions::strict();
     Instant now_{1h};
     ConntrackCounters counters_;
-    Conntrack conntrack_{{capacity_, 0, ipv6_}, HashSecret{1}, 0, counters_, EventPort{}, now_};
+    Conntrack conntrack_{
+        {capacity_, 0, ipv6_}, FlowExtractor{HashSecret{1}}, 0, counters_, EventPort{}, now_};
 };
 
 TEST_F(ConntrackTest, refuses_a_connection_when_every_bucket_on_its_way_is_full) {
@@ -198,7 +199,8 @@ TEST_F(ConntrackTest, lists_and_flushes_no_more_entries_than_it_may) {
 }
 
 TEST_F(ConntrackTest, takes_memory_for_every_connection_at_once) {
-    const Conntrack larger{{2 * capacity_}, HashSecret{1}, 0, counters_, EventPort{}, now_};
+    const Conntrack larger{
+        {2 * capacity_}, FlowExtractor{HashSecret{1}}, 0, counters_, EventPort{}, now_};
     const size_t added = larger.memory_bytes() - conntrack_.memory_bytes();
     EXPECT_GE(conntrack_.memory_bytes(), capacity_ * (sizeof(Connection) + sizeof(Ipv6Ends)));
     EXPECT_GE(added, capacity_ * (sizeof(Connection) + sizeof(Ipv6Ends)));
@@ -339,7 +341,7 @@ class ConntrackFrames : public ::testing::Test {
     TrackingOptions options_ = TrackingOptions::strict();
     Instant now_{1h};
     ConntrackCounters counters_;
-    Conntrack conntrack_{{16}, HashSecret{1}, 0, counters_, EventPort{}, now_};
+    Conntrack conntrack_{{16}, FlowExtractor{HashSecret{1}}, 0, counters_, EventPort{}, now_};
 };
 
 TEST_F(ConntrackFrames, a_segment_out_of_the_window_changes_nothing) {

@@ -24,7 +24,8 @@ constexpr uint16_t kClients = 6;
 /// One tracker; two of them see the same packets, and only one takes the short cut.
 struct Twin {
     ConntrackCounters counters;
-    Conntrack conntrack{{kCapacity}, HashSecret{1}, 0, counters, EventPort{}, Instant{1h}};
+    Conntrack conntrack{{kCapacity}, FlowExtractor{HashSecret{1}}, 0, counters, EventPort{},
+                        Instant{1h}};
     uint64_t cut_short = 0;
     uint8_t protocol = 0;  ///< of the last packet
 

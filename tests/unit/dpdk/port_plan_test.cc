@@ -57,9 +57,9 @@ TEST(PlanQueues, uses_rss_only_where_it_can_agree_with_the_software) {
     port.queues = 4;
     DeviceLimits limits{"net_ixgbe", 16, 16, 128, true};
     EXPECT_TRUE(plan_queues(port, 4, limits).rss);
-    limits.hashes_addresses = false;
+    limits.can_steer = false;
     EXPECT_FALSE(plan_queues(port, 4, limits).rss);
-    limits.hashes_addresses = true;
+    limits.can_steer = true;
     limits.indirection_entries = 0;
     EXPECT_FALSE(plan_queues(port, 4, limits).rss);
     limits.indirection_entries = 128;
@@ -151,10 +151,12 @@ TEST(MakeTopology, joins_the_two_ends_of_every_wire) {
     config.ports.resize(4);
     config.wires = {{"a", 0, 1, false, true}, {"b", 3, 2, false, true}};
     config.cores.workers = {1, 1};
+    config.steering = Steering::Ports;
     const std::vector<QueuePlan> ports(4, QueuePlan{1, 1, false});
     const Topology topology = make_topology(config, ports);
     EXPECT_EQ(topology.port_count, 4U);
     EXPECT_EQ(topology.worker_count, 2U);
+    EXPECT_EQ(topology.steering, Steering::Ports);
     const std::array<PortRole, 4> expected = {PortRole{1, 0, false}, PortRole{0, 0, true},
                                               PortRole{3, 1, true}, PortRole{2, 1, false}};
     for (size_t port = 0; port < expected.size(); ++port) {

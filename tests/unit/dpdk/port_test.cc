@@ -2,11 +2,14 @@
 #include "dpdk/port.h"
 
 #include "dpdk/port_io.h"
+#include "dpdk/rss.h"
 #include "unit/dpdk/test_eal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rte_ethdev.h>
 
+#include <algorithm>
 #include <array>
 
 namespace ravelin {
@@ -26,13 +29,14 @@ class Ports : public ::testing::Test {
     Ports(const Ports&) = delete;
     Ports& operator=(const Ports&) = delete;
 
-    Result<Port> open(const std::string& device, uint32_t workers = 1, uint16_t queues = 1) {
+    Result<Port> open(const std::string& device, uint32_t workers = 1, uint16_t queues = 1,
+                      Steering steering = Steering::Addresses) {
         PortConfig config;
         config.name = "outside";
         config.device = device;
         config.queues = queues;
         config.descriptors = 256;
-        return Port::open(config, workers, *buffers_, eal_);
+        return Port::open(config, {workers, steering}, *buffers_, eal_);
     }
 
     Eal& eal_;
@@ -138,6 +142,43 @@ TEST_F(Ports, have_a_transmit_queue_for_every_worker_where_the_device_can) {
     EXPECT_EQ(port->mac().size(), 17U);
     EXPECT_TRUE(port->link().up);
     EXPECT_EQ(port->statistics().missed, 0U);
+}
+
+TEST_F(Ports, tell_a_card_what_to_hash_and_which_queue_gets_what) {
+    for (const Steering steering : {Steering::Addresses, Steering::Ports}) {
+        auto port = open("net_null0", 2, 2, steering);
+        ASSERT_TRUE(port.has_value()) << port.error().message;
+        ASSERT_TRUE(port->start(eal_).has_value());
+        EXPECT_THAT(port->notes(), ::testing::IsEmpty());
+        RssKey key{};
+        rte_eth_rss_conf hash{.rss_key = key.data(), .rss_key_len = 40, .rss_hf = 0};
+        ASSERT_EQ(rte_eth_dev_rss_hash_conf_get(port->device(), &hash), 0);
+        EXPECT_TRUE(std::equal(key.begin(), key.begin() + 40, SteeringHash::card_key().begin()));
+        EXPECT_TRUE((hash.rss_hf & RTE_ETH_RSS_IPV4) != 0);
+        EXPECT_EQ((hash.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0, steering == Steering::Ports);
+        EXPECT_EQ((hash.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0, steering == Steering::Ports);
+        std::array<rte_eth_rss_reta_entry64, 2> table{};
+        table[0].mask = table[1].mask = UINT64_MAX;
+        ASSERT_EQ(rte_eth_dev_rss_reta_query(port->device(), table.data(), 128), 0);
+        const Indirection indirection{2};
+        for (uint32_t entry = 0; entry < 128; ++entry)
+            EXPECT_EQ(table[entry / 64].reta[entry % 64], indirection.owner(entry));
+    }
+}
+
+TEST(Rss, needs_a_card_that_hashes_what_steering_names) {
+    constexpr uint64_t kBoth = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
+    EXPECT_TRUE(rss_can_steer(kBoth, Steering::Addresses));
+    EXPECT_FALSE(rss_can_steer(RTE_ETH_RSS_IPV4, Steering::Addresses));
+    EXPECT_FALSE(rss_can_steer(kBoth | RTE_ETH_RSS_TCP, Steering::Ports));
+    EXPECT_TRUE(rss_can_steer(kBoth | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP, Steering::Ports));
+}
+
+TEST(Rss, that_misdirects_much_of_enough_packets_is_another) {
+    EXPECT_FALSE(spreads_otherwise(0, 0));
+    EXPECT_FALSE(spreads_otherwise(4095, 4095)) << "too few to say";
+    EXPECT_FALSE(spreads_otherwise(4096, 512));
+    EXPECT_TRUE(spreads_otherwise(4096, 513));
 }
 
 TEST_F(Ports, end_with_an_error_that_names_port_device_and_cause) {

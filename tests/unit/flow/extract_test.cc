@@ -18,8 +18,8 @@ using testing::PacketBuilder;
 
 const HashSecret kSecret{1, 2, 3, 4};
 
-FlowId identify(const Bytes& frame, uint8_t wire = 0) {
-    const FlowExtractor extractor{kSecret};
+FlowId identify(const Bytes& frame, uint8_t wire = 0, Steering steering = Steering::Addresses) {
+    const FlowExtractor extractor{kSecret, steering};
     Headers headers;
     EXPECT_EQ(parse(frame, ParseOptions{.refuse_martians = false}, false, headers),
               DropReason::None);
@@ -74,6 +74,42 @@ TEST(FlowExtractor, a_packet_and_its_answer_have_one_key_and_opposite_sides) {
         EXPECT_EQ(there.hash, back.hash) << pair.name;
         EXPECT_EQ(there.steering_hash, back.steering_hash) << pair.name;
         EXPECT_NE(there.swapped, back.swapped) << pair.name;
+    }
+}
+
+TEST(FlowExtractor, steers_by_ports_of_tcp_and_udp_only_and_both_directions_alike) {
+    const auto steered = [](const Bytes& frame) {
+        return identify(frame, 0, Steering::Ports).steering_hash;
+    };
+    for (const PairCase& pair : pairs()) {
+        EXPECT_EQ(steered(pair.there), steered(pair.back)) << pair.name;
+        const uint8_t protocol = identify(pair.there).key.protocol;
+        const bool counts = protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
+        EXPECT_EQ(steered(pair.there) != identify(pair.there).steering_hash, counts) << pair.name;
+    }
+    // IKE between two concentrators meets the ESP that it speaks of.
+    const auto ike = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").udp(500, 500).build();
+    const auto esp =
+        PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").esp(1).payload(Bytes(16)).build();
+    EXPECT_EQ(steered(ike), steered(esp));
+}
+
+TEST(FlowExtractor, the_short_cut_agrees_with_the_long_way) {
+    for (const Steering steering : {Steering::Addresses, Steering::Ports}) {
+        const FlowExtractor extractor{kSecret, steering};
+        for (uint16_t port = 1; port < 300; port += 7) {
+            for (const Bytes& frame :
+                 {PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.1").tcp(port, 443, "S").build(),
+                  PacketBuilder{}.ipv4("192.0.2.1", "10.0.0.1").udp(443, port).build()}) {
+                const FlowId expected = identify(frame, 3, steering);
+                FlowId found;
+                extractor.extract_plain(frame.data() + 14, frame[23], 3, found);
+                EXPECT_EQ(found.key, expected.key);
+                EXPECT_EQ(found.hash, expected.hash);
+                EXPECT_EQ(found.steering_hash, expected.steering_hash);
+                EXPECT_EQ(found.swapped, expected.swapped);
+            }
+        }
     }
 }
 

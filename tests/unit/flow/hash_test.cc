@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <random>
+#include <span>
 #include <vector>
 
 namespace ravelin {
@@ -20,17 +21,29 @@ std::array<uint8_t, 16> random_address(std::mt19937& random) {
     return address;
 }
 
-uint32_t toeplitz_of_a_card(const uint8_t* source, const uint8_t* destination, size_t length) {
-    std::array<uint8_t, 32> input{};
+/// Two addresses as they stand in a packet; the first four bytes of each.
+uint64_t ipv4_pair(std::span<const uint8_t> source, std::span<const uint8_t> destination) {
+    uint64_t both = 0;
+    std::memcpy(&both, source.data(), 4);
+    std::memcpy(reinterpret_cast<uint8_t*>(&both) + 4, destination.data(), 4);
+    return both;
+}
+
+/// `ports`: none, or four bytes as they stand in the packet.
+uint32_t toeplitz_of_a_card(const uint8_t* source, const uint8_t* destination, size_t length,
+                            std::span<const uint8_t> ports = {}) {
+    std::array<uint8_t, 36> input{};
     std::memcpy(input.data(), source, length);
     std::memcpy(input.data() + length, destination, length);
-    std::array<uint32_t, 8> words{};
-    for (size_t i = 0; i < length / 2; ++i) {
+    std::copy(ports.begin(), ports.end(), input.begin() + static_cast<ptrdiff_t>(2 * length));
+    const size_t count = (2 * length + ports.size()) / 4;
+    std::array<uint32_t, 9> words{};
+    for (size_t i = 0; i < count; ++i) {
         std::memcpy(&words[i], &input[i * 4], 4);
         words[i] = __builtin_bswap32(words[i]);
     }
     const auto key = SteeringHash::card_key();
-    return rte_softrss(words.data(), static_cast<uint32_t>(length / 2), key.data());
+    return rte_softrss(words.data(), static_cast<uint32_t>(count), key.data());
 }
 
 TEST(SteeringHash, equals_the_toeplitz_hash_of_a_card_with_our_key) {
@@ -39,10 +52,17 @@ TEST(SteeringHash, equals_the_toeplitz_hash_of_a_card_with_our_key) {
     for (int i = 0; i < 10'000; ++i) {
         const auto source = random_address(random);
         const auto destination = random_address(random);
-        EXPECT_EQ(hash.ipv4(source.data(), destination.data()),
+        EXPECT_EQ(hash.ipv4(ipv4_pair(source, destination)),
                   toeplitz_of_a_card(source.data(), destination.data(), 4));
         EXPECT_EQ(hash.ipv6(source.data(), destination.data()),
                   toeplitz_of_a_card(source.data(), destination.data(), 16));
+        const auto ports = std::span{source}.last<4>();
+        uint32_t both = 0;
+        std::memcpy(&both, ports.data(), sizeof both);
+        EXPECT_EQ(hash.ipv4(ipv4_pair(source, destination), both),
+                  toeplitz_of_a_card(source.data(), destination.data(), 4, ports));
+        EXPECT_EQ(hash.ipv6(source.data(), destination.data(), both),
+                  toeplitz_of_a_card(source.data(), destination.data(), 16, ports));
     }
 }
 
@@ -52,7 +72,7 @@ TEST(SteeringHash, is_the_same_in_both_directions) {
     for (int i = 0; i < 10'000; ++i) {
         const auto one = random_address(random);
         const auto other = random_address(random);
-        EXPECT_EQ(hash.ipv4(one.data(), other.data()), hash.ipv4(other.data(), one.data()));
+        EXPECT_EQ(hash.ipv4(ipv4_pair(one, other)), hash.ipv4(ipv4_pair(other, one)));
         EXPECT_EQ(hash.ipv6(one.data(), other.data()), hash.ipv6(other.data(), one.data()));
     }
 }
@@ -66,7 +86,7 @@ TEST(SteeringHash, spreads_the_clients_of_one_server_evenly) {
         for (uint32_t client = 0; client < 65'536; ++client) {
             const std::array<uint8_t, 4> address{10, 8, static_cast<uint8_t>(client >> 8),
                                                  static_cast<uint8_t>(client)};
-            ++load[indirection.owner(hash.ipv4(address.data(), server.data()))];
+            ++load[indirection.owner(hash.ipv4(ipv4_pair(address, server)))];
         }
         for (const uint32_t share : load)
             EXPECT_NEAR(share, 65'536.0 / workers, 65'536.0 / workers * 0.06);

@@ -91,6 +91,7 @@ const std::set<std::string> kNotYet{
 const std::set<std::string> kOwn{
     "ravelin_conntrack_ipv6_entries",
     "ravelin_conntrack_ipv6_entries_limit",
+    "ravelin_port_misdirected_packets_total",
     "ravelin_unaccounted_packets",
     "ravelin_held_packets",
     "ravelin_classified_packets_total",

@@ -163,6 +163,8 @@ TEST_F(ReloadTest, what_needs_a_restart_is_refused_at_its_line) {
          ":2:1: error: the HTTP address can't change while ravelind runs"},
         {"version: 1\n", "version: 1\ncores: {management: [0], workers: [0, 1]}\n",
          ":2:1: error: the cores can't change while ravelind runs"},
+        {"version: 1\n", "version: 1\nsteering: ports\n",
+         ":2:1: error: the steering can't change while ravelind runs"},
         {"version: 1\n", "version: 1\ncontrol: {socket: /run/other/x.sock}\n",
          ":2:1: error: the control socket can't change while ravelind runs"},
         {"version: 1\n", "version: 1\nconntrack: {connections: 4096}\n",

@@ -365,11 +365,15 @@ TEST(FragmentAtomic, is_a_packet_of_its_own_and_meets_no_queue) {
     EXPECT_EQ(lab.ios[0]->transmitted(kInside).size(), 3U) << "the queue was not touched";
 }
 
-class FragmentWorkers : public ::testing::TestWithParam<std::tuple<uint32_t, Family, bool>> {
+class FragmentWorkers
+    : public ::testing::TestWithParam<std::tuple<uint32_t, Family, bool, Steering>> {
   protected:
     [[nodiscard]] static uint32_t count() { return std::get<0>(GetParam()); }
     [[nodiscard]] static Family family() { return std::get<1>(GetParam()); }
-    [[nodiscard]] static bool shared_queue() { return std::get<2>(GetParam()); }
+    static std::unique_ptr<Lab> lab(Runtime runtime) {
+        return std::make_unique<Lab>(count(), std::move(runtime), 1024, std::get<2>(GetParam()),
+                                     FragmentCapacity{}, 1024, 64, std::get<3>(GetParam()));
+    }
     static Bytes error(const Bytes& quoted, uint32_t router, uint32_t client) {
         const bool v4 = family() == Family::Ipv4;
         const std::string n = std::to_string(router);
@@ -381,13 +385,14 @@ class FragmentWorkers : public ::testing::TestWithParam<std::tuple<uint32_t, Fam
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(number, FragmentWorkers,
-                         ::testing::Combine(::testing::Values(1U, 2U, 3U),
-                                            ::testing::Values(Family::Ipv4, Family::Ipv6),
-                                            ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(
+    number, FragmentWorkers,
+    ::testing::Combine(::testing::Values(1U, 2U, 3U), ::testing::Values(Family::Ipv4, Family::Ipv6),
+                       ::testing::Bool(), ::testing::Values(Steering::Addresses, Steering::Ports)));
 
 TEST_P(FragmentWorkers, whoever_receives_a_fragment_it_meets_the_others) {
-    Lab lab{count(), one_port(), 1024, shared_queue()};
+    const auto own = FragmentWorkers::lab(one_port());
+    Lab& lab = *own;
     std::mt19937 random{3};
     size_t sent = 0;
     for (uint32_t client = 1; client < 60; ++client) {
@@ -405,7 +410,8 @@ TEST_P(FragmentWorkers, whoever_receives_a_fragment_it_meets_the_others) {
 }
 
 TEST_P(FragmentWorkers, an_error_in_fragments_meets_the_connection_that_it_quotes) {
-    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    const auto own = FragmentWorkers::lab(Lab::open_policy());
+    Lab& lab = *own;
     for (uint32_t client = 1; client < 30; ++client) {
         const Bytes sent = datagram(family(), 600, client);
         const Bytes answer =
@@ -437,7 +443,8 @@ TEST_P(FragmentWorkers, an_error_in_fragments_meets_the_connection_that_it_quote
 }
 
 TEST_P(FragmentWorkers, an_error_in_fragments_about_nothing_is_dropped_as_one) {
-    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    const auto own = FragmentWorkers::lab(Lab::open_policy());
+    Lab& lab = *own;
     for (uint32_t router = 1; router < 20; ++router) {
         for (const Bytes& frame :
              fragments_of(error(datagram(family(), 600, router), router, router), 208, router))

@@ -72,6 +72,46 @@ TEST(Worker, packets_of_one_new_connection_in_one_burst_make_one_connection) {
     EXPECT_EQ(lab.flows()[0].packets[0], 10U);
 }
 
+TEST(Worker, first_packets_that_ask_many_rules_together_get_their_own_answers) {
+    Runtime runtime = Lab::open_policy();
+    for (uint16_t port = 0; port < 200; ++port) {
+        Rule rule;
+        rule.destination_ports = {
+            {static_cast<uint16_t>(2000 + port), static_cast<uint16_t>(2000 + port)}};
+        rule.allow = port % 3 != 0;
+        runtime.policy.rules.push_back(rule);
+    }
+    for (const bool compiled : {false, true}) {
+        if (compiled) runtime.policy.compile();
+        Lab lab{1, runtime};
+        // Some ask no rule that is there, some twice, some are no first packets at all.
+        const Bytes known = PacketBuilder{}.ipv4("10.0.0.1", "192.0.2.20").udp(1, 53).build();
+        lab.offer(kInside, known);
+        std::vector<bool> allowed{true};
+        for (uint16_t client = 1; client <= 190; ++client) {
+            const auto port = static_cast<uint16_t>(1990 + client + client % 2);
+            lab.offer(kOutside,
+                      PacketBuilder{}.ipv4("203.0.113.1", "10.0.0.1").udp(client, port).build());
+            const bool by_rule = port >= 2000 && port < 2200 && (port - 2000) % 3 != 0;
+            allowed.push_back(by_rule);
+            if (client % 5 == 0) lab.offer(kInside, known);
+        }
+        lab.run();
+        size_t open = 0;
+        for (const bool each : allowed)
+            open += each ? 1 : 0;
+        EXPECT_EQ(lab.flows().size(), open);
+        EXPECT_EQ(lab.drops(DropReason::PolicyRule) + lab.drops(DropReason::PolicyDefault),
+                  allowed.size() - open);
+        for (uint16_t rule = 0; rule < 200; ++rule) {
+            // Two clients ask for each even port.
+            const uint16_t port = static_cast<uint16_t>(2000 + rule);
+            const uint64_t asked = port % 2 == 0 && port <= 2180 ? 2 : 0;
+            EXPECT_EQ(lab.links[0]->counters.rule_matched[rule].value(), asked) << rule;
+        }
+    }
+}
+
 TEST(Worker, a_burst_may_open_use_and_end_a_connection) {
     Lab lab;
     const auto tcp = [](const char* flags, uint32_t seq) {
@@ -139,14 +179,27 @@ TEST(Worker, a_flood_of_new_connections_never_fills_the_table_with_expired_ones)
     }
 }
 
-class Workers : public ::testing::TestWithParam<std::tuple<uint32_t, bool>> {
+class Workers : public ::testing::TestWithParam<std::tuple<uint32_t, bool, Steering>> {
   protected:
     [[nodiscard]] static uint32_t count() { return std::get<0>(GetParam()); }
     [[nodiscard]] static bool shared_queue() { return std::get<1>(GetParam()); }
+    [[nodiscard]] static Steering steering() { return std::get<2>(GetParam()); }
+    static std::unique_ptr<Lab> lab(Runtime runtime, uint32_t capacity) {
+        return std::make_unique<Lab>(count(), std::move(runtime), capacity, shared_queue(),
+                                     FragmentCapacity{}, 1024, 64, steering());
+    }
 };
 
+size_t shards_in_use(Lab& lab) {
+    std::set<uint8_t> shards;
+    for (const FlowRecord& flow : lab.flows())
+        shards.insert(flow.shard);
+    return shards.size();
+}
+
 TEST_P(Workers, whoever_receives_a_packet_it_meets_its_connection) {
-    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    const auto own = Workers::lab(Lab::open_policy(), 1024);
+    Lab& lab = *own;
     std::mt19937 random{1};
     for (uint32_t client = 0; client < 200; ++client) {
         EXPECT_EQ(
@@ -158,16 +211,47 @@ TEST_P(Workers, whoever_receives_a_packet_it_meets_its_connection) {
             CtClass::Established);
     }
     EXPECT_EQ(lab.flows().size(), 200U);
-    if (count() > 1) {
-        std::set<uint8_t> shards;
-        for (const FlowRecord& flow : lab.flows())
-            shards.insert(flow.shard);
-        EXPECT_EQ(shards.size(), count());
+    EXPECT_EQ(shards_in_use(lab), count());
+}
+
+TEST_P(Workers, share_the_connections_of_two_hosts_if_ports_count) {
+    const auto own = Workers::lab(Lab::open_policy(), 1024);
+    Lab& lab = *own;
+    const auto packet = [](const char* from, const char* to, uint16_t source, uint16_t target,
+                           bool tcp) {
+        PacketBuilder builder;
+        builder.ipv4(from, to);
+        return tcp ? builder.tcp(source, target, "S").build() : builder.udp(source, target).build();
+    };
+    for (uint16_t port = 1; port <= 100; ++port) {
+        const bool tcp = port % 2 == 0;
+        const uint32_t worker = port % count();
+        EXPECT_EQ(
+            lab.pass(kInside, packet("10.0.0.1", "192.0.2.20", port, 1194, tcp), worker).ct_class,
+            CtClass::New);
+        EXPECT_EQ(lab.pass(kOutside,
+                           tcp ? PacketBuilder{}
+                                     .ipv4("192.0.2.20", "10.0.0.1")
+                                     .tcp(1194, port, "SA")
+                                     .ack(1)
+                                     .build()
+                               : packet("192.0.2.20", "10.0.0.1", 1194, port, false),
+                           port / 2 % count())
+                      .ct_class,
+                  CtClass::Established);
     }
+    EXPECT_EQ(lab.flows().size(), 100U);
+    EXPECT_EQ(shards_in_use(lab), steering() == Steering::Ports ? count() : 1);
+    uint64_t misdirected = 0;
+    for (const auto& link : lab.links)
+        for (const Counter& of_port : link->counters.misdirected)
+            misdirected += of_port.value();
+    EXPECT_EQ(misdirected > 0, count() > 1);
 }
 
 TEST_P(Workers, an_error_of_a_router_on_the_way_meets_the_connection_that_it_quotes) {
-    Lab lab{count(), Lab::open_policy(), 1024, shared_queue()};
+    const auto own = Workers::lab(Lab::open_policy(), 1024);
+    Lab& lab = *own;
     uint64_t handed = 0;
     for (uint32_t client = 0; client < 50; ++client) {
         const Bytes sent = datagram(client);
@@ -187,7 +271,8 @@ TEST_P(Workers, an_error_of_a_router_on_the_way_meets_the_connection_that_it_quo
 }
 
 TEST_P(Workers, conserve_every_packet_of_a_random_mixture) {
-    Lab lab{count(), Lab::allow_all(), 256, shared_queue()};
+    const auto own = Workers::lab(Lab::allow_all(), 256);
+    Lab& lab = *own;
     std::mt19937 random{42};
     for (int round = 0; round < 60; ++round) {
         for (int i = 0; i < 200; ++i) {
@@ -220,7 +305,9 @@ TEST_P(Workers, conserve_every_packet_of_a_random_mixture) {
 }
 
 INSTANTIATE_TEST_SUITE_P(number, Workers,
-                         ::testing::Combine(::testing::Values(1U, 2U, 3U, 4U), ::testing::Bool()));
+                         ::testing::Combine(::testing::Values(1U, 2U, 3U, 4U), ::testing::Bool(),
+                                            ::testing::Values(Steering::Addresses,
+                                                              Steering::Ports)));
 
 TEST(Workers, a_full_ring_between_them_is_counted_as_its_own_drop_reason) {
     Lab lab{2};
