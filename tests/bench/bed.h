@@ -88,7 +88,8 @@ struct EstablishedBed {
 };
 
 /// Both ports filled by `writer`, `device.turn()`, and what was transmitted taken away.
-inline Turns turns_of(Ports& ports, Device& device, Ports::Writer writer) {
+template <class Forwards>
+Turns turns_of(Ports& ports, Forwards& device, Ports::Writer writer) {
     return {.prepare =
                 [&ports, writer = std::move(writer)] {
                     ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
@@ -99,11 +100,7 @@ inline Turns turns_of(Ports& ports, Device& device, Ports::Writer writer) {
                     device.turn();
                     return 2 * kBurstSize;
                 },
-            .finish =
-                [&ports, &device] {
-                    ports.drain();
-                    CHECK(device.dropped() == device.refused());
-                }};
+            .finish = [&device] { device.drain(); }};
 }
 
 }  // namespace ravelin::bench

@@ -52,7 +52,7 @@ void measure_expiry(Ports& ports, uint32_t connections, int repetitions) {
                            [&](uint8_t to, uint8_t* frame) { return bed->traffic(to, frame); });
             for (uint32_t i = 0; i < Ports::kTurns; ++i)
                 device.turn();
-            ports.drain();
+            device.drain();
         }
         device.clock().set_step(1ns);
         device.settle();

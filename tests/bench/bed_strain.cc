@@ -99,7 +99,7 @@ class Strain {
         while (device_.turn()) {
         }
         const uint64_t took = rte_rdtsc_precise() - begin;
-        CHECK(ports_.drain() == kPerBatch);
+        CHECK(device_.drain() == kPerBatch);
         return static_cast<double>(took);
     }
     void jump_to(Instant when) {

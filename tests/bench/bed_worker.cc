@@ -2,8 +2,7 @@
 // Whole devices: what forwards without looking, and Ravelin.
 #include "base/check.h"
 #include "bench/bed.h"
-
-#include <rte_ether.h>
+#include "bench/forwarder.h"
 
 #include <array>
 #include <cstring>
@@ -11,37 +10,6 @@
 namespace ravelin::bench {
 
 namespace {
-
-/// testpmd's io and macswap, with the calls that a worker makes to its ports.
-class Forwarder {
-  public:
-    Forwarder(Ports& ports, bool swap) : io_{ports.io()}, swap_{swap} {}
-
-    uint32_t turn() noexcept {
-        for (uint32_t source = 0; source < 2; ++source) {
-            burst_.clear();
-            const uint32_t count = io_.receive(source, burst_);
-            std::array<void*, kBurstSize> buffers{};
-            for (uint32_t i = 0; i < count; ++i) {
-                const Frame& frame = burst_.packets[i].frame;
-                if (swap_) swap_addresses(frame);
-                buffers[i] = frame.buffer;
-            }
-            CHECK(io_.transmit(source == 0 ? kInside : kOutside, {buffers.data(), count}) == count);
-        }
-        return 2 * kBurstSize;
-    }
-
-  private:
-    static void swap_addresses(const Frame& frame) noexcept {
-        auto* ethernet = rte_pktmbuf_mtod(static_cast<rte_mbuf*>(frame.buffer), rte_ether_hdr*);
-        std::swap(ethernet->dst_addr, ethernet->src_addr);
-    }
-
-    PortIo& io_;
-    bool swap_;
-    Burst burst_{};
-};
 
 /// Half TCP, a tenth IPv6, as 64-byte packets: the usual mixture of a concentrator's two sides.
 Kind mixture(uint32_t connection) {
@@ -174,16 +142,9 @@ void add_established(Keep& keep, Ports& ports, uint32_t connections) {
         auto traffic = std::make_shared<Established>(connections, only(Kind::UdpIpv4));
         keep.push_back(forwarder);
         measure(swap ? "macswap" : "io",
-                {.prepare =
-                     [&ports, traffic] {
-                         const auto writer = [&](uint8_t port, uint8_t* frame) {
-                             return (*traffic)(port, frame);
-                         };
-                         ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
-                         ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
-                     },
-                 .turn = [forwarder] { return forwarder->turn(); },
-                 .finish = [&ports] { ports.drain(); }});
+                turns_of(ports, *forwarder, [traffic](uint8_t port, uint8_t* frame) {
+                    return (*traffic)(port, frame);
+                }));
     }
     add_device(keep, ports, connections, "udp4", only(Kind::UdpIpv4));
     add_device(keep, ports, connections, "tcp4", only(Kind::TcpIpv4));
@@ -239,12 +200,12 @@ void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered) {
         prepare();
         for (uint32_t i = 0; i < Ports::kTurns; ++i)
             turn();
-        ports.drain();
+        device->drain();
     }
     CHECK(device->dropped() == 0);
     measure(
         (scattered ? "scattered_" : "rules_") + std::to_string(rules),
-        {.prepare = prepare, .turn = turn, .finish = [&ports] { ports.drain(); }, .batches = 24});
+        {.prepare = prepare, .turn = turn, .finish = [device] { device->drain(); }, .batches = 24});
 }
 
 }  // namespace ravelin::bench

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "base/check.h"
 #include "bench/frames.h"
 #include "bench/ports.h"
+#include "bench/traffic.h"
 #include "pipeline/worker.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,11 +53,21 @@ class Device {
     Device& operator=(const Device&) = delete;
 
     bool turn() noexcept { return worker_->run_once(); }
+    /// Takes what was transmitted, and stops the program when a packet was lost: each that came in
+    /// went out, opened a connection for which there was no room, or is inside still. Returns how
+    /// many went out.
+    uint32_t drain() {
+        const uint32_t count = ports_.drain();
+        drained_ += count;
+        CHECK(dropped() == refused());
+        CHECK(drained_ + dropped() + counters().held.value() == packets(counters().received));
+        return count;
+    }
     /// Turns until nothing is left inside, fragments apart.
     void settle() {
         while (turn())
-            ports_.drain();
-        ports_.drain();
+            drain();
+        drain();
     }
 
     /// Offers one packet at a time until `count` have gone through.
@@ -104,12 +117,7 @@ class Device {
     [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_.get(); }
     [[nodiscard]] StepClock& clock() noexcept { return clock_; }
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return link_.counters; }
-    [[nodiscard]] uint64_t dropped() const noexcept {
-        uint64_t sum = 0;
-        for (const PacketsBytes& reason : link_.counters.dropped)
-            sum += reason.packets.value();
-        return sum;
-    }
+    [[nodiscard]] uint64_t dropped() const noexcept { return packets(link_.counters.dropped); }
 
     /// New connections for which the table had no room.
     [[nodiscard]] uint64_t refused() const noexcept {
@@ -118,6 +126,14 @@ class Device {
     }
 
   private:
+    template <size_t kCount>
+    static uint64_t packets(const std::array<PacketsBytes, kCount>& counters) noexcept {
+        uint64_t sum = 0;
+        for (const PacketsBytes& counter : counters)
+            sum += counter.packets.value();
+        return sum;
+    }
+
     Ports& ports_;
     StepClock clock_;
     Topology topology_;
@@ -127,6 +143,7 @@ class Device {
     WorkerLink link_;
     Published<Runtime> runtime_;
     std::unique_ptr<Worker<PortIo, StepClock>> worker_;
+    uint64_t drained_ = 0;
 };
 
 /// What is inside may open connections, what is outside may not; no rules.
@@ -136,38 +153,5 @@ inline Runtime open_from_inside() {
     runtime.policy.default_allow[kInside] = true;
     return runtime;
 }
-
-/// Established traffic: each direction visits the connections in an order of its own that looks
-/// random, every one once per round. Zipf's law or trains would be kinder to the caches.
-class Established {
-  public:
-    /// `connections` is a power of two.
-    Established(uint32_t connections, std::function<Kind(uint32_t)> kind_of)
-        : mask_{connections - 1}, kind_of_{std::move(kind_of)} {}
-
-    uint32_t operator()(uint8_t port, uint8_t* frame) {
-        const bool from_client = port == kInside;
-        const uint64_t n = sent_[port]++;
-        const uint32_t connection = shuffle(static_cast<uint32_t>(n) & mask_, from_client);
-        const Place place{kind_of_(connection), connection, from_client};
-        // Round 0 was establish()'s.
-        const auto round = static_cast<uint32_t>(n / (uint64_t{mask_} + 1)) + 1;
-        return write_frame(frame, place, data_numbers(from_client, round));
-    }
-    [[nodiscard]] uint32_t connections() const noexcept { return mask_ + 1; }
-
-    /// A permutation of 0 to mask: odd multipliers and shifts to the right can be undone.
-    [[nodiscard]] uint32_t shuffle(uint32_t n, bool from_client) const noexcept {
-        n = (n * (from_client ? 0x9e3779b1U : 0x85ebca77U)) & mask_;
-        n ^= n >> (from_client ? 5 : 7);
-        n = (n * (from_client ? 0xc2b2ae3dU : 0x27d4eb2fU)) & mask_;
-        return n ^ (n >> 6);
-    }
-
-  private:
-    uint32_t mask_;
-    std::function<Kind(uint32_t)> kind_of_;
-    std::array<uint64_t, 2> sent_{};
-};
 
 }  // namespace ravelin::bench

@@ -107,11 +107,4 @@ uint32_t Ports::drain() {
     return total;
 }
 
-uint32_t Ports::inside() const noexcept {
-    uint32_t outside = rte_mempool_avail_count(pool_);
-    for (const Port& port : ports_)
-        outside += rte_ring_count(port.receive) + rte_ring_count(port.transmit);
-    return kBuffers - outside;
-}
-
 }  // namespace ravelin::bench

@@ -38,8 +38,6 @@ class Ports {
     /// Takes what was transmitted; returns how many packets that were.
     uint32_t drain();
     [[nodiscard]] PortIo& io() noexcept { return io_; }
-    /// Buffers that neither the pool nor a ring has.
-    [[nodiscard]] uint32_t inside() const noexcept;
 
   private:
     struct Port {
