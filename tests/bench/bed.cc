@@ -126,6 +126,9 @@ int run(const Options& options) {
     if (options.family == "established") add_established(keep, ports, options.connections);
     if (options.family == "exceptions") add_exceptions(keep, ports, options.connections);
     if (options.family == "tunnels") add_tunnels(keep, ports, options.connections);
+    if (options.family == "bursts") add_bursts(keep, ports, options.connections);
+    if (options.family == "orders") add_orders(keep, ports, options.connections);
+    if (options.family == "buffers") add_buffers(keep, options.connections);
     if (options.family == "stages")
         add_stages(keep, ports, options.connections, options.connections <= 1U << 20);
     if (options.family == "new") {
@@ -195,7 +198,7 @@ void measure(const std::string& name, Turns turns) {
                         sum += took;
                         // The first turn finishes what the batch before left, long gone from the
                         // caches.
-                        if (turn != 0)
+                        if (turn != 0 || turns.per_batch == 1)
                             samples.push_back(static_cast<double>(took) /
                                               static_cast<double>(packets));
                     }

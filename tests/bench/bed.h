@@ -23,6 +23,7 @@ struct Turns {
     std::function<uint32_t()> turn;
     /// Clears up after them, unmeasured.
     std::function<void()> finish;
+    /// When there are several, the first of a batch doesn't count.
     uint32_t per_batch = Ports::kTurns;
     uint32_t batches = 48;
 };
@@ -39,7 +40,11 @@ void add_established(Keep& keep, Ports& ports, uint32_t connections);
 void add_exceptions(Keep& keep, Ports& ports, uint32_t connections);
 /// Established connections that are tunnels, beside others that aren't.
 void add_tunnels(Keep& keep, Ports& ports, uint32_t connections);
-/// The tracking stage alone, two dependent cache lines, rte_hash in two ways.
+/// Established connections in smaller bursts; in other orders; in few buffers and in many.
+void add_bursts(Keep& keep, Ports& ports, uint32_t connections);
+void add_orders(Keep& keep, Ports& ports, uint32_t connections);
+void add_buffers(Keep& keep, uint32_t connections);
+/// The tracking stage alone, one, two and three cache lines, rte_hash in two ways.
 void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
 /// Each packet opens a connection, under `rules` rules of which the last one matches. They differ
 /// in ports; `scattered`: in the blocks of clients too.
@@ -92,8 +97,8 @@ template <class Forwards>
 Turns turns_of(Ports& ports, Forwards& device, Ports::Writer writer) {
     return {.prepare =
                 [&ports, writer = std::move(writer)] {
-                    ports.fill(kOutside, Ports::kTurns * kBurstSize, writer);
-                    ports.fill(kInside, Ports::kTurns * kBurstSize, writer);
+                    for (const uint8_t port : {kOutside, kInside})
+                        ports.fill(port, Ports::kTurns * kBurstSize, writer);
                 },
             .turn =
                 [&device] {

@@ -78,8 +78,8 @@ class Order {
 
 /// What memory costs in any case: a bucket's line, which names an entry, and the entry's, which is
 /// written; of TCP two of the entry's. Six entries to a bucket and 128 bytes to an entry, as in
-/// Ravelin's own table.
-template <uint32_t kOfEntry>
+/// Ravelin's own table. Without buckets: one line of an entry that is known, the least there is.
+template <bool kBuckets, uint32_t kOfEntry>
 class Lines {
   public:
     explicit Lines(uint32_t connections)
@@ -97,16 +97,17 @@ class Lines {
     uint32_t turn() noexcept {
         const auto& burst = bursts_[next_++];
         if (next_ != kBursts) prefetch(bursts_[next_]);
+        if constexpr (!kBuckets) {
+            write(burst);
+            return kBurstSize;
+        }
         std::array<uint32_t, kBurstSize> index;
         for (uint32_t i = 0; i < kBurstSize; ++i) {
             index[i] = buckets_[burst[i] / 6].entry[burst[i] % 6];
             for (uint32_t line = 0; line < kOfEntry; ++line)
                 __builtin_prefetch(&entries_[index[i]].lines[line], 1);
         }
-        for (uint32_t i = 0; i < kBurstSize; ++i) {
-            for (uint32_t line = 0; line < kOfEntry; ++line)
-                ++entries_[index[i]].lines[line].packets;
-        }
+        write(index);
         return kBurstSize;
     }
     void finish() {}
@@ -122,8 +123,18 @@ class Lines {
         std::array<Line, 2> lines{};
     };
     void prefetch(const std::array<uint32_t, kBurstSize>& burst) const noexcept {
-        for (const uint32_t connection : burst)
-            __builtin_prefetch(&buckets_[connection / 6]);
+        for (const uint32_t connection : burst) {
+            if constexpr (kBuckets)
+                __builtin_prefetch(&buckets_[connection / 6]);
+            else
+                __builtin_prefetch(&entries_[connection], 1);
+        }
+    }
+    void write(const std::array<uint32_t, kBurstSize>& index) noexcept {
+        for (const uint32_t i : index) {
+            for (uint32_t line = 0; line < kOfEntry; ++line)
+                ++entries_[i].lines[line].packets;
+        }
     }
 
     Order order_;
@@ -240,9 +251,10 @@ void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers) {
     add<Stage>(keep, "stage_udp4", ports, connections, Kind::UdpIpv4);
     add<Stage>(keep, "stage_tcp4", ports, connections, Kind::TcpIpv4);
     add<Stage>(keep, "stage_udp6", ports, connections, Kind::UdpIpv6);
-    add<Lines<1>>(keep, "two_lines", connections);
-    add<Lines<1>>(keep, "two_lines_again", connections);
-    add<Lines<2>>(keep, "three_lines", connections);
+    add<Lines<false, 1>>(keep, "one_line", connections);
+    add<Lines<true, 1>>(keep, "two_lines", connections);
+    add<Lines<true, 1>>(keep, "two_lines_again", connections);
+    add<Lines<true, 2>>(keep, "three_lines", connections);
     add<RteHash>(keep, "rte_hash_lazy", connections, false);
     if (!timers) return;
     CHECK(rte_timer_subsystem_init() == 0);

@@ -7,17 +7,12 @@
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace ravelin::bench {
-
-namespace {
-
-constexpr uint32_t kBuffers = 16384 - 1;
-constexpr uint32_t kRing = 8192;
-
-}  // namespace
 
 void start_eal(bool hugepages, uint32_t megabytes) {
     std::vector<std::string> words{
@@ -34,17 +29,19 @@ void start_eal(bool hugepages, uint32_t megabytes) {
     CHECK(rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0);
 }
 
-Ports::Ports()
-    : pool_{rte_pktmbuf_pool_create("bed", kBuffers, 512, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+Ports::Ports(const std::string& name, uint32_t buffers, uint32_t ring)
+    : pool_{rte_pktmbuf_pool_create(name.c_str(), buffers, 512, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                     SOCKET_ID_ANY)},
-      ports_{open("outside"), open("inside")},
+      from_{pool_},
+      ports_{open(name + "-outside", ring), open(name + "-inside", ring)},
       io_{make_io()} {
     CHECK(pool_ != nullptr);
+    const auto places = static_cast<uint16_t>(ring);
     for (const Port& port : ports_) {
         const rte_eth_conf none{};
         CHECK(rte_eth_dev_configure(port.device, 1, 1, &none) == 0);
-        CHECK(rte_eth_rx_queue_setup(port.device, 0, kRing, 0, nullptr, pool_) == 0);
-        CHECK(rte_eth_tx_queue_setup(port.device, 0, kRing, 0, nullptr) == 0);
+        CHECK(rte_eth_rx_queue_setup(port.device, 0, places, 0, nullptr, pool_) == 0);
+        CHECK(rte_eth_tx_queue_setup(port.device, 0, places, 0, nullptr) == 0);
         CHECK(rte_eth_dev_start(port.device) == 0);
     }
 }
@@ -54,15 +51,15 @@ Ports::~Ports() {
         static_cast<void>(rte_eth_dev_stop(port.device));
 }
 
-Ports::Port Ports::open(const char* name) {
-    const auto ring = [name](const char* side) {
-        rte_ring* made = rte_ring_create((std::string{name} + side).c_str(), kRing, SOCKET_ID_ANY,
+Ports::Port Ports::open(const std::string& name, uint32_t ring) {
+    const auto make = [&](const char* side) {
+        rte_ring* made = rte_ring_create((name + side).c_str(), ring, SOCKET_ID_ANY,
                                          RING_F_SP_ENQ | RING_F_SC_DEQ);
         CHECK(made != nullptr);
         return made;
     };
-    Port port{.receive = ring("-rx"), .transmit = ring("-tx"), .device = 0};
-    const int device = rte_eth_from_rings(name, &port.receive, 1, &port.transmit, 1, 0);
+    Port port{.receive = make("-rx"), .transmit = make("-tx")};
+    const int device = rte_eth_from_rings(name.c_str(), &port.receive, 1, &port.transmit, 1, 0);
     CHECK(device >= 0);
     port.device = static_cast<uint16_t>(device);
     return port;
@@ -77,21 +74,30 @@ PortIo Ports::make_io() {
                   transmit};
 }
 
-void Ports::fill(uint8_t port, uint32_t packets, const Writer& writer) {
-    std::array<rte_mbuf*, kBurstSize> buffers{};
-    for (uint32_t left = packets; left != 0;) {
-        const uint32_t count = std::min(left, kBurstSize);
-        CHECK(rte_pktmbuf_alloc_bulk(pool_, buffers.data(), count) == 0);
-        for (uint32_t i = 0; i < count; ++i) {
-            const uint32_t length = writer(port, rte_pktmbuf_mtod(buffers[i], uint8_t*));
-            buffers[i]->data_len = static_cast<uint16_t>(length);
-            buffers[i]->pkt_len = length;
+void Ports::write(uint8_t port, uint32_t packets, const Writer& writer) {
+    Port& to = ports_[port];
+    CHECK(to.offered == to.written.size());
+    to.written.resize(packets);
+    to.offered = 0;
+    for (uint32_t done = 0; done < packets;) {
+        const std::span burst{&to.written[done], std::min(packets - done, kBurstSize)};
+        CHECK(rte_pktmbuf_alloc_bulk(from_, burst.data(), static_cast<uint32_t>(burst.size())) ==
+              0);
+        for (rte_mbuf* buffer : burst) {
+            const uint32_t length = writer(port, rte_pktmbuf_mtod(buffer, uint8_t*));
+            buffer->data_len = static_cast<uint16_t>(length);
+            buffer->pkt_len = length;
         }
-        CHECK(rte_ring_sp_enqueue_bulk(ports_[port].receive,
-                                       reinterpret_cast<void**>(buffers.data()), count,
-                                       nullptr) == count);
-        left -= count;
+        done += static_cast<uint32_t>(burst.size());
     }
+}
+
+void Ports::offer(uint8_t port, uint32_t packets) {
+    Port& to = ports_[port];
+    CHECK(to.offered + packets <= to.written.size());
+    auto** const first = reinterpret_cast<void**>(to.written.data() + to.offered);
+    CHECK(rte_ring_sp_enqueue_bulk(to.receive, first, packets, nullptr) == packets);
+    to.offered += packets;
 }
 
 uint32_t Ports::drain() {
