@@ -118,6 +118,10 @@ int run(const Options& options) {
         measure_scaling(options.connections, options.blocks);
         return 0;
     }
+    if (options.family == "reload") {
+        measure_reload(ports, options.connections, options.blocks);
+        return 0;
+    }
     if (options.family == "strain") {
         measure_strain(ports, options.connections, options.blocks);
         return 0;
@@ -160,26 +164,6 @@ void tell_pages() {
     const double all = kilobytes["Anonymous"];
     std::fprintf(stderr, "%.0f %% of memory on huge pages\n",
                  all == 0 ? 0 : 100 * kilobytes["AnonHugePages"] / all);
-}
-
-void print_samples(const char* family, uint32_t connections, const Samples& samples) {
-    std::printf(
-        "{\"family\": \"%s\", \"connections\": %u, \"ticks_per_second\": %llu, "
-        "\"benchmarks\": {",
-        family, connections, static_cast<unsigned long long>(rte_get_tsc_hz()));
-    const char* separator = "";
-    for (const auto& [name, blocks] : samples) {
-        std::printf("%s\n\"%s\": [", separator, name.c_str());
-        separator = ",";
-        const char* comma = "";
-        for (const double ticks : blocks) {
-            std::printf("%s[%.2f, 0, 0]", comma, ticks);
-            comma = ", ";
-        }
-        std::printf("]");
-    }
-    std::printf("}}\n");
-    tell_pages();
 }
 
 void measure(const std::string& name, Turns turns) {

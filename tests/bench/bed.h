@@ -32,6 +32,10 @@ struct Turns {
 /// a turn that was interrupted doesn't move it. `stolen` is the share of turns above ten medians.
 void measure(const std::string& name, Turns turns);
 
+/// `count` rules, all of which but the last one are about other ports; `scattered`: about other
+/// blocks of clients too.
+Runtime rules_before_the_last(uint32_t count, bool scattered);
+
 /// The families; each registers its benchmarks, and what they need lives as long as `keep`.
 using Keep = std::vector<std::shared_ptr<void>>;
 /// io, macswap, and Ravelin with established connections.
@@ -46,14 +50,16 @@ void add_orders(Keep& keep, Ports& ports, uint32_t connections);
 void add_buffers(Keep& keep, uint32_t connections);
 /// The tracking stage alone, one, two and three cache lines, rte_hash in two ways.
 void add_stages(Keep& keep, Ports& ports, uint32_t connections, bool timers);
-/// Each packet opens a connection, under `rules` rules of which the last one matches. They differ
-/// in ports; `scattered`: in the blocks of clients too.
+/// Each packet opens a connection, under rules_before_the_last().
 void add_new(Keep& keep, Ports& ports, uint32_t rules, bool scattered);
 /// Not a benchmark: it can be done once per table. Prints its own JSON.
 void measure_expiry(Ports& ports, uint32_t connections, int repetitions);
 
 /// Likewise: one worker, two of them with a queue each, and two with one queue for both.
 void measure_scaling(uint32_t connections, int blocks);
+
+/// Likewise: established traffic while another thread compiles rules, and publishes them.
+void measure_reload(Ports& ports, uint32_t connections, int blocks);
 
 /// Likewise: established traffic while `connections` others end, and under a flood of new ones.
 void measure_strain(Ports& ports, uint32_t connections, int repetitions);
@@ -62,9 +68,31 @@ void measure_strain(Ports& ports, uint32_t connections, int repetitions);
 /// slower than whatever is compared here. To be called while it is still there.
 void tell_pages();
 
-/// Of benchmarks that aren't Google's: ticks of each block, by name.
-using Samples = std::map<std::string, std::vector<double>>;
+/// The thread runs on this CPU alone from here on.
+void stay_on(uint32_t cpu);
+
+/// Of benchmarks that aren't Google's: their blocks, by name.
+struct Block {
+    double ticks = 0;  ///< per packet
+    /// Of turns that had packets, if looked at: ticks of the median, of 99.9 % at most, of all.
+    std::vector<double> turns{};
+};
+using Samples = std::map<std::string, std::vector<Block>>;
 void print_samples(const char* family, uint32_t connections, const Samples& samples);
+
+/// How long the device took, turn by turn.
+class Times {
+  public:
+    /// Turns until no packet is left: a batch.
+    void run(Device& device);
+    /// The ticks are the mean over batches, without those during which the machine did something
+    /// else; nothing is left out of the turns.
+    [[nodiscard]] Block block(uint32_t packets_per_batch) const;
+
+  private:
+    std::vector<double> batches_;
+    std::vector<double> turns_;
+};
 
 /// Kinds of connections.
 using KindOf = std::function<Kind(uint32_t)>;

@@ -50,8 +50,8 @@ struct Buffers {
           bed{ports, connections, only(Kind::UdpIpv4)} {
         CHECK(few != nullptr);
     }
-    /// Generator and device take turns by single bursts, so that nothing but what the generator
-    /// wrote since it wrote these packets has driven them out of the caches.
+    /// Generator and device take turns by single bursts, whatever waits: only how long ago a packet
+    /// was written differs.
     template <class Forwards>
     void add(const std::string& name, Forwards& device, const Variant& variant) {
         Turns turns = turns_of(ports, device, {});

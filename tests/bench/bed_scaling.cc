@@ -11,7 +11,6 @@
 #include <array>
 #include <atomic>
 #include <initializer_list>
-#include <pthread.h>
 #include <thread>
 
 namespace ravelin::bench {
@@ -202,10 +201,7 @@ double measure_teams(std::initializer_list<const Team*> teams) {
     std::atomic<uint64_t> longest{0};
     for (uint32_t i = 0; i < workers.size(); ++i) {
         threads.emplace_back([&, i] {
-            cpu_set_t cpus;
-            CPU_ZERO(&cpus);
-            CPU_SET(i, &cpus);
-            CHECK(pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus) == 0);
+            stay_on(i);
             ++ready;
             while (ready != workers.size()) {
             }
@@ -241,11 +237,11 @@ void measure_scaling(uint32_t connections, int blocks) {
     const Team handed{pool, "handed", kWorkers, Ways::First, connections};
     Samples samples;
     for (int block = 0; block < blocks; ++block) {
-        samples["one_worker"].push_back(measure_teams({&one}));
-        samples["two_workers"].push_back(measure_teams({&two}));
-        samples["two_apart"].push_back(measure_teams({&left, &right}));
-        samples["two_by_one_queue"].push_back(measure_teams({&handed}));
-        samples["one_worker_again"].push_back(measure_teams({&one}));
+        samples["one_worker"].push_back({measure_teams({&one})});
+        samples["two_workers"].push_back({measure_teams({&two})});
+        samples["two_apart"].push_back({measure_teams({&left, &right})});
+        samples["two_by_one_queue"].push_back({measure_teams({&handed})});
+        samples["one_worker_again"].push_back({measure_teams({&one})});
     }
     print_samples("scaling", connections, samples);
 }

@@ -6,8 +6,7 @@
 
 #include <rte_cycles.h>
 
-#include <algorithm>
-#include <vector>
+#include <chrono>
 
 namespace ravelin::bench {
 
@@ -31,58 +30,65 @@ class Strain {
         device_.establish(0, kActive, kind_of_);
         batches_ = 512;
         run(0);  // warm
-        batches_ =
-            static_cast<uint32_t>(static_cast<double>(rte_get_tsc_hz()) / kPerBatch / run(0));
-        device_.clock().set_step(Duration{1s} / (batches_ * kOffered));
+        const double ticks = run(0).ticks;
+        batches_ = static_cast<uint32_t>(static_cast<double>(rte_get_tsc_hz()) / kPerBatch / ticks);
     }
 
-    /// Fills the table with connections that nobody speaks in.
+    /// Fills the table with connections that nobody speaks in, all at one time: they are to end in
+    /// one tick.
     void fill() {
+        device_.clock().set_step(Duration{0});
         filled_ = device_.clock().now();
         device_.establish(kActive, idle_, kind_of_);
         CHECK(size() == capacity());
+        device_.clock().set_step(Duration{1s} / (batches_ * kOffered));
     }
 
     /// A second of established traffic, and `fresh` new connections a second, none of which finds
-    /// room; returns ticks per established packet.
-    double run(uint64_t fresh) {
-        std::vector<double> samples;
+    /// room; ticks are those per established packet.
+    Block run(uint64_t fresh) {
+        Times times;
+        run(fresh, times);
+        return times.block(kPerBatch);
+    }
+
+    /// The second in which all idle connections end. In one of those before the wheel has put each
+    /// where its very tick is: all of them together are `nearer`.
+    void run_ending(Samples& samples) {
+        jump_to(filled_ + 90s);
+        // What has traffic lives on.
+        Times ignored;
+        for (uint32_t packets = 0; packets < kActive; packets += kOffered * kBurstSize)
+            run_batch(0, ignored);
+        constexpr int kBefore = 3;
+        jump_to(filled_ + std::chrono::milliseconds{176'800});
+        Times before;
+        for (int second = 0; second < kBefore; ++second)
+            run(0, before);
+        samples["nearer"].push_back(before.block(kPerBatch));
+        jump_to(filled_ + std::chrono::milliseconds{179'900});
+        CHECK(size() == capacity());
+        samples["ending"].push_back(run(0));
+        CHECK(size() == kActive);
+    }
+
+    [[nodiscard]] uint32_t capacity() const { return kActive + idle_; }
+
+  private:
+    void run(uint64_t fresh, Times& times) {
         const uint64_t refused = device_.refused();
         uint64_t offered = 0;
         for (uint32_t batch = 0; batch < batches_; ++batch) {
             const uint64_t due = fresh * (batch + 1) / batches_;
             const auto now = static_cast<uint32_t>(due - offered);
             offered = due;
-            samples.push_back(one_batch(now));
+            run_batch(now, times);
         }
         CHECK(device_.refused() - refused == fresh);
-        return mean(samples) / kPerBatch;
     }
 
-    /// The second in which all idle connections end. In one of those before the wheel has put each
-    /// where its very tick is: their mean is `nearer`.
-    void run_ending(Samples& ticks) {
-        jump_to(filled_ + 90s);
-        // What has traffic lives on.
-        for (uint32_t packets = 0; packets < kActive; packets += kOffered * kBurstSize)
-            one_batch(0);
-        constexpr int kBefore = 3;
-        jump_to(filled_ + std::chrono::milliseconds{176'800});
-        double sum = 0;
-        for (int second = 0; second < kBefore; ++second)
-            sum += run(0);
-        jump_to(filled_ + std::chrono::milliseconds{179'900});
-        CHECK(size() == capacity());
-        ticks["ending"].push_back(run(0));
-        CHECK(size() == kActive);
-        ticks["nearer"].push_back(sum / kBefore);
-    }
-
-    [[nodiscard]] uint32_t capacity() const { return kActive + idle_; }
-
-  private:
-    /// Ticks that the device takes for a batch; every established packet must come out again.
-    double one_batch(uint32_t fresh) {
+    /// Every established packet must come out again.
+    void run_batch(uint32_t fresh, Times& times) {
         uint32_t written = 0;
         uint32_t new_ones = 0;
         const uint32_t inside = kOffered * kBurstSize + fresh;
@@ -95,12 +101,8 @@ class Strain {
             next_ = (next_ + 1) % (1U << 22);
             return write_frame(frame, {Kind::UdpIpv4, capacity() + next_, true}, {});
         });
-        const uint64_t begin = rte_rdtsc_precise();
-        while (device_.turn()) {
-        }
-        const uint64_t took = rte_rdtsc_precise() - begin;
+        times.run(device_);
         CHECK(device_.drain() == kPerBatch);
-        return static_cast<double>(took);
     }
     void jump_to(Instant when) {
         device_.clock().jump(when - device_.clock().now());
@@ -109,21 +111,6 @@ class Strain {
         while (device_.counters().expiry_lag_ticks.value() != 0);
     }
 
-    /// Without batches during which the machine did something else.
-    static double mean(std::vector<double>& samples) {
-        std::vector<double> sorted = samples;
-        std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2),
-                         sorted.end());
-        const double most = 10 * sorted[sorted.size() / 2];
-        double sum = 0;
-        uint32_t count = 0;
-        for (const double sample : samples) {
-            if (sample > most) continue;
-            sum += sample;
-            ++count;
-        }
-        return sum / count;
-    }
     [[nodiscard]] uint32_t size() { return device_.worker().shard().conntrack.size(); }
 
     Ports& ports_;
@@ -143,16 +130,16 @@ void measure_strain(Ports& ports, uint32_t connections, int repetitions) {
     // So many new ones at a time would live, of five times the capacity; and all within a second.
     constexpr uint64_t kLife = 30;
     const uint64_t five_times = 5 * uint64_t{strain.capacity()};
-    Samples ticks;
+    Samples samples;
     for (int repetition = 0; repetition < repetitions; ++repetition) {
         strain.fill();
-        ticks["quiet"].push_back(strain.run(0));
-        ticks["flood"].push_back(strain.run(five_times / kLife));
-        ticks["quiet_again"].push_back(strain.run(0));
-        ticks["flood_at_once"].push_back(strain.run(five_times));
-        strain.run_ending(ticks);
+        samples["quiet"].push_back(strain.run(0));
+        samples["flood"].push_back(strain.run(five_times / kLife));
+        samples["quiet_again"].push_back(strain.run(0));
+        samples["flood_at_once"].push_back(strain.run(five_times));
+        strain.run_ending(samples);
     }
-    print_samples("strain", connections, ticks);
+    print_samples("strain", connections, samples);
 }
 
 }  // namespace ravelin::bench

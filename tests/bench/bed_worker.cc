@@ -109,7 +109,8 @@ void add_spiced(Keep& keep, Ports& ports, uint32_t connections, const char* name
             }));
 }
 
-/// All rules but the last are about other ports; `scattered`: about other blocks of clients too.
+}  // namespace
+
 Runtime rules_before_the_last(uint32_t count, bool scattered) {
     Runtime runtime = open_from_inside();
     runtime.policy.default_allow[kInside] = count == 0;
@@ -133,8 +134,6 @@ Runtime rules_before_the_last(uint32_t count, bool scattered) {
     runtime.policy.compile();
     return runtime;
 }
-
-}  // namespace
 
 void add_established(Keep& keep, Ports& ports, uint32_t connections) {
     for (const bool swap : {false, true}) {

@@ -115,6 +115,9 @@ class Device {
 
     [[nodiscard]] Worker<PortIo, StepClock>& worker() noexcept { return *worker_; }
     [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_.get(); }
+    /// For whoever reloads, as Reloader does.
+    [[nodiscard]] Published<Runtime>& published() noexcept { return runtime_; }
+    [[nodiscard]] Quiescence& quiescence() noexcept { return quiescence_; }
     [[nodiscard]] StepClock& clock() noexcept { return clock_; }
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return link_.counters; }
     [[nodiscard]] uint64_t dropped() const noexcept { return packets(link_.counters.dropped); }

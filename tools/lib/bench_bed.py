@@ -35,7 +35,17 @@ RATIOS = {
                    ("fragments_twentieth", "udp4"), ("new_hundredth", "udp4"),
                    ("flood_half", "udp4")),
     "tunnels": (("tunnel", "udp4_as_long"),),
-    "stages": (("two_lines_again", "two_lines"), ("three_lines", "two_lines"),
+    "bursts": (("udp4_burst_64_again", "udp4_burst_64"),) + tuple(
+        (f"udp4_burst_{packets}", f"macswap_burst_{packets}")
+        for packets in ("01", "08", "32", "64")) + tuple(
+        (f"udp4_burst_{packets}", "udp4_burst_64") for packets in ("01", "08", "32")),
+    "orders": tuple((name, "uniform") for name in ("uniform_again", "zipf", "trains")),
+    "buffers": (("udp4_hot_256_again", "udp4_hot_256"),
+                ("macswap_rotating_32768", "macswap_hot_256"),
+                ("udp4_rotating_32768", "udp4_hot_256"), ("udp4_hot_256", "macswap_hot_256"),
+                ("udp4_rotating_32768", "macswap_rotating_32768")),
+    "stages": (("two_lines_again", "two_lines"), ("two_lines", "one_line"),
+               ("three_lines", "two_lines"),
                ("stage_udp4", "two_lines"),
                ("stage_tcp4", "two_lines"), ("stage_tcp4", "three_lines"),
                ("stage_udp6", "two_lines"),
@@ -44,18 +54,25 @@ RATIOS = {
                  ("rules_1", "rules_10", "rules_100", "rules_1000", "rules_10000",
                   "scattered_100", "scattered_1000", "scattered_10000")),
     "expiry": (),
+    "reload": tuple((name, "quiet") for name in ("quiet_again", "compiling", "reloading")),
     "strain": tuple(("quiet", name) for name in
                     ("quiet_again", "nearer", "ending", "flood", "flood_at_once")),
     "scaling": (("one_worker", "one_worker_again"), ("one_worker", "two_workers"),
                 ("one_worker", "two_apart"), ("two_apart", "two_workers"),
                 ("one_worker", "two_by_one_queue")),
 }
+# Families that print their figures; the others write them to a file.
+PRINTED = ("expiry", "reload", "scaling", "strain")
+# Of the device's turns, in some families.
+OF_TURNS = ("p50", "p99.9", "longest")
 # (family, connections, starts, blocks)
 PLAN = ([("established", 1 << 10, 4, 6), ("established", 1 << 16, 4, 6),
          ("established", 1 << 20, 4, 5), ("established", 1 << 23, 1, 8)] +
         [("stages", 1 << 10, 4, 6), ("stages", 1 << 16, 4, 6), ("stages", 1 << 20, 4, 5),
          ("stages", 1 << 23, 1, 8)] +
         [("exceptions", 1 << 16, 4, 6), ("tunnels", 1 << 14, 4, 6),
+         ("bursts", 1 << 16, 4, 6), ("buffers", 1 << 16, 4, 6),
+         ("orders", 1 << 16, 4, 6), ("orders", 1 << 20, 4, 5), ("reload", 1 << 16, 4, 3),
          ("scaling", 1 << 16, 4, 6), ("new", 1 << 16, 1, 8),
          ("strain", 196_608, 2, 3), ("strain", 1 << 20, 2, 3),
          ("expiry", 1 << 16, 4, 4), ("expiry", 1 << 20, 3, 3), ("expiry", 1 << 23, 1, 2)])
@@ -69,11 +86,13 @@ def run(family, connections, blocks, hugepages):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        said = json.loads(done.stdout if family in ("expiry", "scaling", "strain") else file.read())
+        said = json.loads(done.stdout if family in PRINTED else file.read())
     pages = int(re.search(r"^(\d+) % of memory on huge pages", done.stderr, re.M).group(1))
     stolen = [block[2] for blocks in said["benchmarks"].values() for block in blocks]
     return {"benchmarks": {name: [block[0] for block in blocks]
                            for name, blocks in said["benchmarks"].items()},
+            "turns": {name: [block[3:] for block in blocks]
+                      for name, blocks in said["benchmarks"].items() if len(blocks[0]) > 3},
             "stolen": round(statistics.mean(stolen), 5),
             "percent_on_huge_pages": pages,
             "ticks_per_second": said["ticks_per_second"],
@@ -99,6 +118,14 @@ def summarise(entry):
         counted = [(start["benchmarks"][name], len(start["benchmarks"][name])) for start in starts]
         entry["ticks"][name] = [round(value, 1) for value in
                                 interval(counted, lambda blocks, block: blocks[block])]
+    # In microseconds.
+    entry["turns"] = {
+        name: {what: [round(value, 2) for value in interval(
+            [([block[at] / start["ticks_per_second"] * 1e6 for block in start["turns"][name]],
+              len(start["turns"][name])) for start in starts],
+            lambda blocks, block: blocks[block])]
+               for at, what in enumerate(OF_TURNS)}
+        for name in starts[0]["turns"]}
     for over, under in RATIOS[entry["family"]]:
         if over not in starts[0]["benchmarks"]:
             continue
@@ -119,6 +146,10 @@ def show(entry):
         print(f"  only {pages} % of memory lay on huge pages: believe nothing of this")
     for name, (middle, low, high) in entry["ticks"].items():
         print(f"  {name:32} {middle:9.1f} ticks a packet   [{low:.1f}, {high:.1f}]")
+    for name, turns in entry["turns"].items():
+        print(f"  {name:32} " + ", ".join(f"{what} {middle:.1f} [{low:.1f}, {high:.1f}]"
+                                         for what, (middle, low, high) in turns.items()) +
+              " µs a turn")
     for name, (middle, low, high) in entry["ratios"].items():
         void = " (A/A wider than 5 %: believe no small difference)" if (
             "_again" in name and (low < 0.95 or high > 1.05)) else ""

@@ -66,6 +66,17 @@ def table(entries, what, digits):
     return lines
 
 
+def turns_table(entries):
+    """The same for the times of turns, three columns per size."""
+    names = list(dict.fromkeys(name for entry in entries for name in entry["turns"]))
+    heads = [f"{what}, {entry['connections']:,}" for entry in entries
+             for what in next(iter(entry["turns"].values()))]
+    return (["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"] +
+            [f"| {name} | " + " | ".join(cell(values, 1) for entry in entries
+                                         for values in entry["turns"][name].values()) + " |"
+             for name in names])
+
+
 def figures(results):
     lines = []
     for family in dict.fromkeys(entry["family"] for entry in results):
@@ -80,6 +91,9 @@ def figures(results):
             bytes_each = [entry["starts"][0]["bytes_per_connection"] for entry in entries]
             lines.append("| bytes per connection | " +
                          " | ".join(f"{value:.1f}" for value in bytes_each) + " |")
+        # What was recorded before turns were looked at has none.
+        if with_turns := [entry for entry in entries if entry.get("turns")]:
+            lines += ["", "Time of a turn, µs, over connections:", ""] + turns_table(with_turns)
         if any(entry["ratios"] for entry in entries):
             lines += ["", "Ratios within one block:", ""] + table(entries, "ratios", 2)
     return lines
