@@ -53,4 +53,33 @@ def closed_tcp_port(wire):
     check.no_entry(ravelin, "tcp", dport=4999)
 
 
-ALL = (ping_ipv4_and_ipv6, tcp_transfer_ipv4, tcp_transfer_ipv6, closed_tcp_port)
+def two_hosts_steered_by_ports(wire):
+    """`steering: ports`: two hosts' connections are several workers', and whatever belongs together
+    still meets: answers, fragments, errors, queries"""
+    ravelin = wire.start_ravelin(extra="steering: ports\n")
+    for client, server in ((CLIENT4, SERVER4), (CLIENT6, SERVER6)):
+        listening = wire.concentrator.udp((server, 4001))
+        for number in range(40):
+            with wire.client.udp((client, 20000 + number)) as caller:
+                # Whole, and in three fragments each way.
+                for size in (10, 4000):
+                    caller.sendto(bytes(size), (server, 4001))
+                    data, source = listening.recvfrom(9000)
+                    listening.sendto(data, source)
+                    check.equal(len(caller.recv(9000)), size, f"bytes back at {source}")
+        listening.close()
+        check.equal(len(check.entries(ravelin, "udp", dst=server, dport=4001)), 40, "connections")
+        before = check.related(ravelin)
+        for number in range(8):
+            traffic.closed_udp_port(wire.client, server, 4400 + number)
+        check.equal(check.related(ravelin) - before, 8, "errors classified RELATED")
+        check.equal(traffic.ping(wire.client, server, count=3, size=3000), (3, 3), "pings")
+    check.equal(check.dropped(ravelin), {}, "drops")
+    received = traffic.iperf(wire, seconds=1, extra=("--parallel", "4"))
+    check.at_least(received, 1_000_000, "bytes received")
+    handed = ravelin.metrics().sum("ravelin_worker_handoff_packets_total")
+    check.equal(handed > 0, wire.workers > 1, f"of several workers, with {handed} handed over")
+
+
+ALL = (ping_ipv4_and_ipv6, tcp_transfer_ipv4, tcp_transfer_ipv6, closed_tcp_port,
+       two_hosts_steered_by_ports)
