@@ -105,6 +105,7 @@ class Wheel {
     static constexpr uint32_t kPerChunk = 14;
     /// An empty slot costs that much less than an index.
     static constexpr uint32_t kStepsPerBudget = 16;
+
     struct alignas(64) Chunk {
         uint32_t next = kNone;  ///< of the slot's list, or of the free list
         uint16_t slot = 0;
