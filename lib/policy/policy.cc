@@ -62,7 +62,7 @@ Judgement Policy::judge(const Query& query) const noexcept {
 
 std::array<uint16_t, Policy::kTogether> Policy::match(
     const std::array<Query, kTogether>& queries) const noexcept {
-    std::array<uint16_t, kTogether> found;
+    std::array<uint16_t, kTogether> found{};
     if (matcher_) {
         const std::array<size_t, kTogether> matched = matcher_->find(queries);
         std::transform(matched.begin(), matched.end(), found.begin(),

@@ -93,7 +93,7 @@ class RuleField {
     template <size_t kCount>
     [[nodiscard]] std::array<const uint32_t*, kCount> rows(
         const std::array<Value, kCount>& values) const noexcept {
-        std::array<const Value*, kCount> bases;
+        std::array<const Value*, kCount> bases{};
         bases.fill(bounds_.data());
         for (size_t count = bounds_.size(); count > 1;) {
             const size_t half = count / 2;
@@ -101,7 +101,7 @@ class RuleField {
                 bases[i] += half * static_cast<size_t>(bases[i][half] <= values[i]);
             count -= half;
         }
-        std::array<const uint32_t*, kCount> found;
+        std::array<const uint32_t*, kCount> found{};
         for (size_t i = 0; i < kCount; ++i) {
             found[i] = &rows_[static_cast<size_t>(bases[i] - bounds_.data()) * blocks_];
             __builtin_prefetch(found[i]);

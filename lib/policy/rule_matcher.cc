@@ -126,11 +126,11 @@ size_t RuleMatcher::find(const Query& query) const noexcept {
 
 std::array<size_t, RuleMatcher::kTogether> RuleMatcher::find(
     const std::array<Query, kTogether>& queries) const noexcept {
-    std::array<size_t, kTogether> found;
+    std::array<size_t, kTogether> found{};
     found.fill(kNone);
     if (blocks_ == 0) return found;
     const auto rows_of = [&](const auto& field, auto&& part) {
-        std::array<decltype(part(queries[0])), kTogether> values;
+        std::array<decltype(part(queries[0])), kTogether> values{};
         std::transform(queries.begin(), queries.end(), values.begin(), part);
         return field.rows(values);
     };
@@ -142,8 +142,8 @@ std::array<size_t, RuleMatcher::kTogether> RuleMatcher::find(
         rows_of(destination_port_, [](One query) -> uint32_t { return query.destination_port; }),
         rows_of(source_, [](One query) { return number(query.source); }),
         rows_of(destination_, [](One query) { return number(query.destination); })};
-    std::array<Rows, kTogether> rows;
-    std::array<size_t, kTogether> blocks;
+    std::array<Rows, kTogether> rows{};
+    std::array<size_t, kTogether> blocks{};
     for (size_t i = 0; i < kTogether; ++i) {
         for (size_t field = 0; field < of_fields.size(); ++field)
             rows[i][field] = of_fields[field][i];
