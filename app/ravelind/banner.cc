@@ -100,6 +100,11 @@ std::string start_banner(const Config& config, const DataPath& path) {
     text += line("cores", count(config.cores.workers.size(), "worker") + " on CPU " +
                               list(config.cores.workers) + ", management on CPU " +
                               list(config.cores.management));
+    if (config.cores.workers.size() > 1) {
+        text += line("", config.steering == Steering::Ports
+                             ? "connections belong to them by addresses, TCP and UDP by ports too"
+                             : "connections belong to them by addresses");
+    }
     const IdlePolicy& idle = path.idle();
     std::string ways = std::string{"idle workers "} + (idle.yield ? "give way" : "poll on") + " (" +
                        idle.why + ")";
