@@ -24,16 +24,16 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(TOP, "tests", "e2e"), os.path.join(TOP, "tools", "lib")]
 
 from lab.netns import LabError, Namespace, Program, end_on_sigterm, run, veth  # noqa: E402
-from peers import PEERS  # noqa: E402
+from peers import PEERS, Vpp  # noqa: E402
 
 GENERATOR = os.path.join(TOP, "build", "release", "tools", "load", "ravelin-load")
 RECORD = os.path.join(TOP, "docs", "bench", "peers.json")
 HUGEPAGES = "/proc/sys/vm/nr_hugepages"
-WANTED_PAGES = 1024  # of 2 MiB; OVS alone takes half of them
+WANTED_PAGES = 1024  # of 2 MiB; OVS alone takes half of them; VPP's come on top
 # What a control may be off by before nothing else is believed.
 ALLOWED = 0.05
 # Ports of one kind hang together: what is compared within a round.
-KINDS = {"memif": ("io", "macswap", "macswap_again", "ravelin", "ovs"),
+KINDS = {"memif": ("io", "macswap", "macswap_again", "ravelin", "ovs", "vpp"),
          "vhost": ("macswap_vhost", "macswap_vhost_again", "ravelin_vhost"),
          "veth": ("macswap_veth", "macswap_veth_again", "ravelin_veth", "linux")}
 BASE = {"memif": "macswap", "vhost": "macswap_vhost", "veth": "macswap_veth"}
@@ -47,11 +47,14 @@ WORSE = {"distance_ns": 1.3, "own_work_ns": 1.06, "other_work_ns": 1.06}
 class Hugepages:
     """Adds pages to what others have, and takes the same number away again."""
 
+    def __init__(self, more=0):
+        self._wanted = WANTED_PAGES + more
+
     def __enter__(self):
         self._added = 0
         with contextlib.suppress(OSError):
             before = self._read()
-            self._write(before + WANTED_PAGES)
+            self._write(before + self._wanted)
             self._added = self._read() - before
         self.there = self._added >= WANTED_PAGES
         return self
@@ -74,8 +77,8 @@ class Hugepages:
 class Bench:
     """What a device is started with: a folder, a namespace with two veth pairs, CPUs."""
 
-    def __init__(self, cpus, hugepages, connections, short_timeouts):
-        self.cpus, self.hugepages = cpus, hugepages
+    def __init__(self, cpus, hugepages, connections, short_timeouts, vpp=None):
+        self.cpus, self.hugepages, self.vpp = cpus, hugepages, vpp
         self.connections, self.short_timeouts = connections, short_timeouts
         self._closing = contextlib.ExitStack()
         self.folder = tempfile.mkdtemp(prefix=f"ravelin-peers-{os.getpid()}-")
@@ -117,7 +120,7 @@ def generate(bench, peer, options):
 def measure(name, arguments, hugepages, connections, fresh):
     """Starts the device, generates, ends it; the report, or the reason why there is none."""
     cpus = sorted(os.sched_getaffinity(0))
-    bench = Bench((cpus[0], cpus[-1]), hugepages, connections, fresh)
+    bench = Bench((cpus[0], cpus[-1]), hugepages, connections, fresh, arguments.vpp)
     try:
         peer = PEERS[name](bench)
         pace = ["--new-per-second", "max"] if fresh else ["--order", arguments.order]
@@ -247,6 +250,9 @@ def parse():
     parser.add_argument("--kind", choices=sorted(KINDS), action="append", help="of ports")
     parser.add_argument("--peer", action="append", metavar="NAME",
                         help=f"only this one and its base; one of {', '.join(PEERS)}")
+    parser.add_argument("--vpp", metavar="PROGRAM",
+                        help="VPP's, built for this machine, with vppctl beside it (default: the "
+                        "one on PATH; without one, that peer is left out)")
     parser.add_argument("--connections", type=int, action="append", metavar="N",
                         help="default: " + "; ".join(f"{kind} {', '.join(map(str, sizes))}"
                                                      for kind, sizes in SIZES.items()))
@@ -263,6 +269,10 @@ def parse():
     for name in arguments.peer or ():
         if name not in PEERS:
             parser.error(f"--peer {name}: there are {', '.join(PEERS)}")
+    found = shutil.which(arguments.vpp or "vpp")
+    if not found and (arguments.vpp or "vpp" in (arguments.peer or ())):
+        parser.error(f"{arguments.vpp or 'vpp'}: there is no such program")
+    arguments.vpp = found and os.path.abspath(found)
     return arguments
 
 
@@ -270,11 +280,20 @@ def cases_of(arguments):
     for kind in arguments.kind or KINDS:
         names = [name for name in KINDS[kind] if not arguments.peer or name in arguments.peer or
                  name.startswith(BASE[kind])]
+        if "vpp" in names and not arguments.vpp:
+            print("VPP isn't installed, and is left out (--vpp PROGRAM)")
+            names.remove("vpp")
         sizes = arguments.connections or SIZES[kind]
         for connections in sizes:
             yield {"kind": kind, "connections": connections, "fresh": False}, names
         if not arguments.no_new:
             yield {"kind": kind, "connections": 1000, "fresh": True}, names
+
+
+def pages_of_vpp(cases):
+    """Without them it doesn't start; the others do."""
+    return max((Vpp.sizes(case["connections"], case["fresh"])[2] // 2 for case, names in cases
+                if "vpp" in names), default=0)
 
 
 def together_with_recorded(cases):
@@ -302,9 +321,10 @@ def main():
     result = {"machine": machine(), "order": arguments.order, "protocol": arguments.protocol,
               "seconds": arguments.seconds, "cases": []}
     print(f"load average {os.getloadavg()[0]:.1f} before the first run")
-    with Hugepages() as hugepages:
+    cases = list(cases_of(arguments))
+    with Hugepages(pages_of_vpp(cases)) as hugepages:
         result["hugepages"] = hugepages.there
-        for case, names in cases_of(arguments):
+        for case, names in cases:
             rounds = []
             for _ in range(arguments.rounds):
                 order = random.sample(names, len(names))

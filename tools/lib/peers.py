@@ -221,6 +221,84 @@ table=1,priority=10,in_port=2,ct_state=+trk+rel actions=output:1
         return self._switch.output
 
 
+class Vpp(_Device):
+    """VPP, where one is installed. Its ACL plugin makes a session of whatever comes in from outside
+    (permit+reflect) and lets nothing out there that isn't of a session; L2 joins the two ports."""
+
+    @staticmethod
+    def sizes(connections, short_timeouts):
+        """How many sessions there may be, buckets of their hash table, and MiB for all that."""
+        sessions = max(connections + 1024, 1 << 22 if short_timeouts else 0)
+        buckets = 1 << (sessions - 1).bit_length()
+        # Each thread has room for all of them, also the one that forwards nothing.
+        return sessions, buckets, 256 + (2 * sessions * 136 + buckets * 128 >> 20)
+
+    def start(self, bench):
+        sessions, buckets, memory_mib = self.sizes(bench.connections, bench.short_timeouts)
+        folder, pages = bench.folder, "default-hugepage" if bench.hugepages else "default"
+        with open(f"{folder}/startup.conf", "w", encoding="utf-8") as file:
+            file.write(f"""
+unix {{ nodaemon nosyslog nocolor runtime-dir {folder} cli-listen {folder}/cli.sock }}
+socksvr {{ socket-name {folder}/api.sock }}
+statseg {{ socket-name {folder}/stats.sock }}
+cpu {{ main-core {bench.cpus[0]} corelist-workers {bench.cpus[1]} }}
+memory {{ main-heap-size {memory_mib}M main-heap-page-size {pages} }}
+buffers {{ page-size {pages} }}
+plugins {{
+    plugin default {{ disable }}
+    plugin acl_plugin.so {{ enable }}
+    plugin memif_plugin.so {{ enable }}
+}}
+acl-plugin {{
+    connection count max {sessions}
+    connection hash buckets {buckets}
+}}
+""")
+        # It clears away what it finds in /dev/shm, which may be another VPP's.
+        self._vpp = Program(("unshare", "--mount", "sh", "-c",
+                             'mount -t tmpfs none /dev/shm && exec "$0" -c startup.conf',
+                             bench.vpp), bench.namespace.prefix, folder)
+        bench.defer(self._vpp.stop)
+        wait_until(lambda: os.path.exists(f"{folder}/cli.sock") or not self._vpp.running(), 30,
+                   "VPP to start")
+        for line in self._script(bench).splitlines():
+            said = self.command(line)
+            if said and not said.startswith("ACL index:"):
+                raise LabError(f"{self.said()}VPP, {line}: {said}")
+        # Its prompt takes much for granted, such as 0 for what is no number.
+        said = self.command("show acl-plugin interface")
+        if said.split("sw_if_index 1:")[-1].split() != "input acl(s): 0 output acl(s): 1".split():
+            raise LabError(f"VPP's ACLs are elsewhere:\n{said}")
+
+    @staticmethod
+    def _script(bench):
+        lines = "".join(f"""\
+create memif socket id {number} filename {bench.folder}/{name}.sock
+create interface memif id 0 socket-id {number} master
+set interface rx-mode memif{number}/0 polling
+set interface state memif{number}/0 up
+""" for number, name in enumerate(_NAMES, 1))
+        lines += """\
+set acl-plugin acl permit+reflect src 0.0.0.0/0 dst 0.0.0.0/0, permit+reflect src ::/0 dst ::/0
+set acl-plugin acl deny src 0.0.0.0/0 dst 0.0.0.0/0, deny src ::/0 dst ::/0
+set interface l2 xconnect memif1/0 memif2/0
+set interface l2 xconnect memif2/0 memif1/0
+set acl-plugin interface memif1/0 input acl 0
+set acl-plugin interface memif1/0 output acl 1
+"""
+        return lines + ("set acl-plugin session timeout udp idle 1" if bench.short_timeouts else "")
+
+    def command(self, line):
+        """What VPP answers to a line at its prompt."""
+        if not self._vpp.running():
+            raise LabError(str(self._vpp.wait(1)))
+        vppctl = os.path.join(os.path.dirname(self.bench.vpp), "vppctl")
+        return run((vppctl, "-s", f"{self.bench.folder}/cli.sock", line)).out.strip()
+
+    def said(self):
+        return self._vpp.output
+
+
 class Linux(OnVeth, _Device):
     """The kernel: a bridge in a namespace whose connections are tracked, and nftables."""
 
@@ -270,6 +348,7 @@ class Linux(OnVeth, _Device):
 
 
 PEERS = {"io": Io, "macswap": Macswap, "macswap_again": Macswap, "ravelin": Ravelin, "ovs": Ovs,
+         "vpp": Vpp,
          "macswap_vhost": MacswapVhost, "macswap_vhost_again": MacswapVhost,
          "ravelin_vhost": RavelinVhost,
          "macswap_veth": MacswapVeth, "macswap_veth_again": MacswapVeth,
