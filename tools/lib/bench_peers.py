@@ -191,6 +191,7 @@ def summarise(case, rounds, base):
     limits = limits_of(rounds)
     names = sorted({name for one in rounds for name in one}, key=list(PEERS).index)
     runs = {name: [accepted(one[name], limits, case["fresh"]) for one in rounds] for name in names}
+    ravelin = next((runs[name] for name in names if name.startswith("ravelin")), [])
     found = {}
     for name in names:
         reports = [one[name] for one in rounds]
@@ -200,6 +201,7 @@ def summarise(case, rounds, base):
         found[name] = {
             "per_second": statistics.median(values) if values else None,
             "interval": ratio_of(runs[name], runs[base]) if base in runs else None,
+            "ravelin_to_it": ratio_of(ravelin, runs[name]),
             "slices": sum(len(report["slices"]) for report in good),
             "accepted": len(values),
             "by_run": [round(statistics.median(run)) if run else None for run in runs[name]],
@@ -218,13 +220,14 @@ def show(case, found, base):
     unit = "M new connections/s" if case["fresh"] else "Mpps"
     print(f"\n{case['kind']}, {case['connections']:,} connections, {unit}")
     print(f"  {'':20} {'median':>8} {'to ' + base:>16} {'95 %':>14} {'slices':>9} {'lost':>9}"
-          f" {'p99 µs':>8}")
+          f" {'p99 µs':>8} {'ravelin to it':>20}")
     for name, figures in found.items():
         if figures["per_second"] is None:
             why = (figures["error"] or "no slice under good conditions").strip().splitlines()[-1]
             print(f"  {name:20} no figure: {why}")
             continue
         ratio, low, high = figures["interval"] or [float("nan")] * 3
+        own = "{:5.2f} [{:5.2f}, {:5.2f}]".format(*figures["ravelin_to_it"] or [float("nan")] * 3)
         limit, runs = figures["generator_was_limit"], figures["runs"]
         note = f"  generator was the limit in {limit} of {runs}" if limit else ""
         if figures["error"]:
@@ -232,7 +235,8 @@ def show(case, found, base):
         print(f"  {name:20} {figures['per_second'] / 1e6:8.3f}"
               f" {ratio:16.2f} [{low:5.2f}, {high:5.2f}]"
               f" {figures['accepted']:4}/{figures['slices']:4}"
-              f" {figures['loss']:9.1e} {statistics.median(figures['p99_us']):8.1f}{note}")
+              f" {figures['loss']:9.1e} {statistics.median(figures['p99_us']):8.1f}"
+              f" {own}{note}")
     sys.stdout.flush()
 
 

@@ -124,11 +124,12 @@ def peers(recorded):
     for case in recorded["cases"]:
         unit = "million new connections a second" if case["fresh"] else "Mpps"
         lines += ["", f"**{case['kind']}, {case['connections']:,} connections, {unit}**", "",
-                  "| device | median | of macswap | slices | p99 µs | |", "|---" * 6 + "|"]
+                  "| device | median | of macswap | Ravelin to it | slices | p99 µs | |",
+                  "|---" * 7 + "|"]
         for name, found in case["peers"].items():
             if found["per_second"] is None:
                 why = (found["error"] or "no slice under good conditions").strip().splitlines()[-1]
-                lines.append(f"| {name} | | | | | {why} |")
+                lines.append(f"| {name} | | | | | | {why} |")
                 continue
             notes = []
             if found["generator_was_limit"]:
@@ -139,6 +140,7 @@ def peers(recorded):
             latency = sorted(found["p99_us"])
             lines.append(
                 f"| {name} | {found['per_second'] / 1e6:.2f} | {cell(found['interval'], 2)} | "
+                f"{cell(found['ravelin_to_it'], 2) if found.get('ravelin_to_it') else ''} | "
                 f"{found['accepted']} of {found['slices']} | {latency[len(latency) // 2]:.0f} | "
                 f"{'; '.join(notes)} |")
     return lines
