@@ -7,8 +7,20 @@ namespace ravelin::differential {
 
 namespace {
 
+/// Linux's, but for those timeouts of SCTP that are shorter than a phase may take: whether a packet
+/// still meets what is about to end would be chance.
+TrackingOptions make_defaults() {
+    TrackingOptions options = TrackingOptions::linux_profile();
+    options.timeouts.sctp_cookie_wait = 13s;
+    options.timeouts.sctp_cookie_echoed = 16s;
+    options.timeouts.sctp_shutdown_sent = 21s;
+    options.timeouts.sctp_shutdown_recd = 24s;
+    options.timeouts.sctp_shutdown_ack_sent = 32s;
+    return options;
+}
+
 std::vector<Campaign> make_campaigns() {
-    const TrackingOptions defaults = TrackingOptions::linux_profile();
+    const TrackingOptions defaults = make_defaults();
     std::vector<Campaign> all;
     all.push_back({.name = "default", .tracking = defaults});
 
@@ -43,7 +55,15 @@ std::vector<Campaign> make_campaigns() {
                          .tcp_close = 15s,
                          .tcp_syn_sent2 = defaults.timeouts.tcp_syn_sent2,
                          .tcp_retransmission = 200s,
-                         .tcp_unacknowledged = 150s};
+                         .tcp_unacknowledged = 150s,
+                         .sctp_closed = 18s,
+                         .sctp_cookie_wait = 26s,
+                         .sctp_cookie_echoed = 31s,
+                         .sctp_established = 300s,
+                         .sctp_shutdown_sent = 41s,
+                         .sctp_shutdown_recd = 47s,
+                         .sctp_shutdown_ack_sent = 52s,
+                         .sctp_heartbeat_sent = 14s};
     all.push_back({.name = "timeouts", .tracking = timeouts});
 
     TrackingOptions unverified = defaults;
@@ -93,6 +113,14 @@ std::vector<std::pair<std::string, int64_t>> kernel_settings(const Campaign& cam
     seconds("tcp_timeout_close", timeouts.tcp_close);
     seconds("tcp_timeout_max_retrans", timeouts.tcp_retransmission);
     seconds("tcp_timeout_unacknowledged", timeouts.tcp_unacknowledged);
+    seconds("sctp_timeout_closed", timeouts.sctp_closed);
+    seconds("sctp_timeout_cookie_wait", timeouts.sctp_cookie_wait);
+    seconds("sctp_timeout_cookie_echoed", timeouts.sctp_cookie_echoed);
+    seconds("sctp_timeout_established", timeouts.sctp_established);
+    seconds("sctp_timeout_shutdown_sent", timeouts.sctp_shutdown_sent);
+    seconds("sctp_timeout_shutdown_recd", timeouts.sctp_shutdown_recd);
+    seconds("sctp_timeout_shutdown_ack_sent", timeouts.sctp_shutdown_ack_sent);
+    seconds("sctp_timeout_heartbeat_sent", timeouts.sctp_heartbeat_sent);
     set("checksum", options.parse.verify_checksums ? 1 : 0);
     set("tcp_loose", options.tcp_loose ? 1 : 0);
     set("tcp_be_liberal", options.tcp_be_liberal ? 1 : 0);

@@ -18,7 +18,8 @@ constexpr Duration kWait = kStreamAfter + 100ms;
 /// An entry that would end this soon after a step might end while the next phase runs.
 constexpr Duration kMargin = 6s;
 constexpr uint32_t kMaxLengthening = 12;
-/// A phase takes one to four; the kernel holds fragments for 30.
+/// A phase takes one to four. Nothing that one side only waits for may end within it: fragments are
+/// held for longer (Namespaces), connections live for longer (campaigns()).
 constexpr Duration kHeldUp = 10s;
 
 std::string describe_verdict(const Verdict& verdict) {

@@ -78,8 +78,9 @@ Namespaces::Namespaces() {
     // Fragments whose rest never comes are held for real seconds; they must not crowd out others.
     for (const char* prefix : {"ipv4/ipfrag_", "netfilter/nf_conntrack_frag6_"})
         set(std::string{prefix} + "high_thresh", 64 << 20);
-    set("ipv4/ipfrag_time", 5);
-    set("netfilter/nf_conntrack_frag6_timeout", 5);
+    // Longer than any phase takes whose findings count: a datagram has all its fragments in one.
+    set("ipv4/ipfrag_time", 12);
+    set("netfilter/nf_conntrack_frag6_timeout", 12);
 }
 
 Namespaces::~Namespaces() {
