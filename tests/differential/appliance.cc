@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint8_t kOutside = 0;
 constexpr uint8_t kInside = 1;
-constexpr FragmentCapacity kFragments{.datagrams = 1U << 14, .fragments = 1U << 16};
+constexpr FragmentCapacity kFragments{.datagrams = 1U << 12, .fragments = 1U << 14};
 
 Runtime allow_all(const TrackingOptions& tracking, uint16_t generation) {
     Runtime runtime;
@@ -50,60 +50,100 @@ Entry entry_of(const FlowRecord& record) {
     return entry;
 }
 
+/// Outside one worker transmits for all, inside each has a queue of its own.
+Topology topology_of(uint32_t workers) {
+    Topology topology;
+    topology.port_count = 2;
+    topology.worker_count = workers;
+    topology.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
+    topology.ports[kInside] = {.peer = kOutside, .wire = 0, .inside = true};
+    for (uint32_t worker = 0; worker < workers; ++worker) {
+        topology.transmitter[kOutside].push_back(static_cast<uint8_t>(workers - 1));
+        topology.transmitter[kInside].push_back(static_cast<uint8_t>(worker));
+    }
+    return topology;
+}
+
+std::array<bool, 2> transmits(const Topology& topology, uint8_t worker) {
+    return {topology.transmitter[kOutside][worker] == worker,
+            topology.transmitter[kInside][worker] == worker};
+}
+
+WorkerLink& with_capacity(WorkerLink& link, uint32_t capacity) {
+    link.capacity = capacity;
+    link.events_wanted = true;
+    return link;
+}
+
 }  // namespace
 
 uint32_t WindowIo::receive(uint32_t, Burst& burst) noexcept {
-    const size_t count = std::min<size_t>(chosen_.size(), kBurstSize);
+    const size_t count = std::min<size_t>(arrived_.size() - received_, kBurstSize);
     for (size_t i = 0; i < count; ++i) {
-        Passage& passage = passages_[chosen_[i]];
+        Passage& passage = passages_[arrived_[received_ + i]];
         burst.add({.buffer = &passage,
                    .data = passage.bytes.data(),
                    .length = static_cast<uint32_t>(passage.bytes.size()),
                    .port = static_cast<uint8_t>(passage.side)});
     }
-    chosen_ = chosen_.subspan(count);
+    received_ += count;
+    if (received_ == arrived_.size()) {
+        arrived_.clear();
+        received_ = 0;
+    }
     return static_cast<uint32_t>(count);
 }
 
-uint32_t WindowIo::transmit(uint8_t, std::span<void*> buffers) noexcept {
-    for (void* buffer : buffers)
-        static_cast<Passage*>(buffer)->ravelin.came_out = true;
+uint32_t WindowIo::transmit(uint8_t port, std::span<void*> buffers) noexcept {
+    CHECK(transmits_[port]);
+    for (void* buffer : buffers) {
+        Passage& passage = *static_cast<Passage*>(buffer);
+        CHECK(port == static_cast<uint8_t>(other(passage.side)) && !passage.ravelin.came_out);
+        passage.ravelin.came_out = true;
+        if (passage.decided_by != worker_) ++sent_for_others_;
+    }
     return static_cast<uint32_t>(buffers.size());
 }
 
 void WindowIo::observe(const Packet& packet) noexcept {
-    Verdict& verdict = static_cast<Passage*>(packet.frame.buffer)->ravelin;
-    verdict.ct_class = packet.ct_class;
-    verdict.direction = packet.direction;
-    verdict.reason = packet.reason;
     observed_.push_back(packet);
+    if (packet.action == Action::HandOff) return;
+    Passage& passage = *static_cast<Passage*>(packet.frame.buffer);
+    passage.decided_by = worker_;
+    passage.ravelin.ct_class = packet.ct_class;
+    passage.ravelin.direction = packet.direction;
+    passage.ravelin.reason = packet.reason;
 }
 
-Appliance::Appliance(uint32_t capacity)
-    : runtime_{std::make_unique<const Runtime>(allow_all(TrackingOptions::linux_profile(), 1))},
+Appliance::Member::Member(uint8_t index, Appliance& whole, uint32_t capacity)
+    : io{index, transmits(whole.topology_, index)},
+      worker{WorkerParts{index, whole.topology_, whole.indirection_, whole.runtime_,
+                         whole.quiescence_, whole.mesh_, with_capacity(link, capacity),
+                         HashSecret{11, 22, 33}, ShardCapacity{.fragments = kFragments}},
+             io, whole.clock_} {
+    whole.quiescence_.enter(index);
+    worker.shard().conntrack.identify(true);
+}
+
+Appliance::Appliance(uint32_t workers, uint32_t capacity)
+    : topology_{topology_of(workers)},
+      indirection_{workers},
+      quiescence_{workers},
+      mesh_{workers},
+      runtime_{std::make_unique<const Runtime>(allow_all(TrackingOptions::linux_profile(), 1))},
       records_(capacity) {
-    topology_.port_count = 2;
-    topology_.ports[kOutside] = {.peer = kInside, .wire = 0, .inside = false};
-    topology_.ports[kInside] = {.peer = kOutside, .wire = 0, .inside = true};
-    topology_.transmitter[kOutside] = {0};
-    topology_.transmitter[kInside] = {0};
-    link_.capacity = capacity;
-    link_.events_wanted = true;
-    quiescence_.enter(0);
-    worker_ = std::make_unique<Worker<WindowIo, SetClock>>(
-        WorkerParts{0, topology_, indirection_, runtime_, quiescence_, mesh_, link_,
-                    HashSecret{11, 22, 33}, ShardCapacity{.fragments = kFragments}},
-        io_, clock_);
-    worker_->shard().conntrack.identify(true);
+    for (uint32_t index = 0; index < workers; ++index)
+        members_.push_back(std::make_unique<Member>(static_cast<uint8_t>(index), *this, capacity));
 }
 
 Appliance::~Appliance() {
-    quiescence_.leave(0);
+    for (uint32_t index = 0; index < members_.size(); ++index)
+        quiescence_.leave(index);
 }
 
 void Appliance::configure(const Campaign& campaign) {
     const uint16_t generation = static_cast<uint16_t>(runtime_.get().generation + 1);
-    // The worker runs in this very thread and holds nothing between two turns.
+    // The workers run in this very thread and hold nothing between two turns.
     static_cast<void>(runtime_.publish(
         std::make_unique<const Runtime>(allow_all(campaign.tracking, generation))));
 }
@@ -111,43 +151,63 @@ void Appliance::configure(const Campaign& campaign) {
 void Appliance::exchange(std::span<Passage> passages, std::span<const uint32_t> chosen, Instant now,
                          Coverage& coverage) {
     clock_.set(now);
-    io_.offer(passages, chosen);
-    // A full burst is decided in the turn after the one that it came in.
-    for (bool more = true; more;) {
-        more = worker_->run_once();
-        remember_events();
-        for (const Packet& packet : io_.observed())
-            cover(packet, coverage);
-        io_.observed().clear();
+    for (const auto& member : members_)
+        member->io.begin(passages);
+    for (const uint32_t passage : chosen)
+        members_[passages[passage].arrives_at % members_.size()]->io.offer(passage);
+    // A full burst is decided in the turn after the one that it came in, and may then be handed to
+    // a worker that has had its turn: only two idle rounds say that nothing is left.
+    for (int idle = 0; idle < 2; ++idle) {
+        for (const auto& member : members_) {
+            if (turn(*member)) idle = -1;
+            for (const Packet& packet : member->io.observed())
+                cover(packet, coverage);
+            member->io.observed().clear();
+        }
     }
+    uint64_t sent_for_others = 0;
+    for (const auto& member : members_)
+        sent_for_others += member->io.sent_for_others();
+    coverage.count_sent_for_others(members_.size(), sent_for_others - sent_for_others_);
+    sent_for_others_ = sent_for_others;
+}
+
+bool Appliance::turn(Member& member) {
+    const bool busy = member.worker.run_once();
+    remember_events(member.link);
+    return busy;
 }
 
 void Appliance::settle(Instant now) {
     clock_.set(now);
-    do {
-        worker_->run_once();
-        remember_events();
-        io_.observed().clear();
-    } while (link_.counters.expiry_lag_ticks.value() != 0);
+    for (const auto& member : members_) {
+        do {
+            turn(*member);
+            member->io.observed().clear();
+        } while (member->link.counters.expiry_lag_ticks.value() != 0);
+    }
 }
 
 void Appliance::dump(std::vector<Entry>& entries, Instant now) {
-    entries.clear();
-    uint32_t cursor = 0;
-    uint32_t written = 0;
-    worker_->shard().conntrack.dump(cursor, UINT32_MAX, records_, written, now);
-    for (uint32_t i = 0; i < written; ++i)
-        entries.push_back(entry_of(records_[i]));
+    for (const auto& member : members_) {
+        uint32_t cursor = 0;
+        uint32_t written = 0;
+        member->worker.shard().conntrack.dump(cursor, UINT32_MAX, records_, written, now);
+        for (uint32_t i = 0; i < written; ++i)
+            entries.push_back(entry_of(records_[i]));
+    }
 }
 
 void Appliance::flush() {
-    // What is held points into passages that are about to be forgotten.
-    worker_->drop_held();
-    io_.observed().clear();
-    uint32_t cursor = 0;
-    worker_->shard().conntrack.flush(cursor, UINT32_MAX, clock_.now());
-    std::array<FlowEvent, 64> events;
-    while (link_.events.pop(events.data(), events.size()) != 0) {
+    for (const auto& member : members_) {
+        // What is held points into passages that are about to be forgotten.
+        member->worker.drop_held();
+        member->io.observed().clear();
+        uint32_t cursor = 0;
+        member->worker.shard().conntrack.flush(cursor, UINT32_MAX, clock_.now());
+        std::array<FlowEvent, 64> events;
+        while (member->link.events.pop(events.data(), events.size()) != 0) {
+        }
     }
     known_.clear();
     news_.clear();
@@ -161,9 +221,9 @@ size_t Appliance::KeyHash::operator()(const FlowKey& key) const noexcept {
     return (words[0] * 0x9e3779b97f4a7c15 ^ words[1]) * 0xbf58476d1ce4e5b9 ^ last;
 }
 
-void Appliance::remember_events() {
+void Appliance::remember_events(WorkerLink& link) {
     std::array<FlowEvent, 64> events;
-    while (const uint32_t count = link_.events.pop(events.data(), events.size())) {
+    while (const uint32_t count = link.events.pop(events.data(), events.size())) {
         for (uint32_t i = 0; i < count; ++i) {
             const FlowEvent& event = events[i];
             // The packet that reopens a connection meets the old one.
@@ -175,6 +235,7 @@ void Appliance::remember_events() {
 }
 
 void Appliance::cover(const Packet& packet, Coverage& coverage) {
+    if (packet.action == Action::HandOff) return coverage.count_handed(members_.size(), packet);
     // A fragment carries its datagram's verdict, nothing else.
     if (static_cast<const Passage*>(packet.frame.buffer)->is_fragment) return;
     if (!was_tracked(packet) || packet.is_icmp_error) return;
@@ -195,6 +256,42 @@ void Appliance::cover(const Packet& packet, Coverage& coverage) {
     if (news == news_.end()) return;
     known.state = news->second;
     news_.erase(news);
+}
+
+Appliances::Appliances(uint32_t capacity) {
+    for (uint32_t i = 0; i < parts_.size(); ++i)
+        parts_[i].appliance = std::make_unique<Appliance>(i + 1, capacity);
+}
+
+void Appliances::configure(const Campaign& campaign) {
+    for (const Part& part : parts_)
+        part.appliance->configure(campaign);
+}
+
+void Appliances::exchange(std::span<Passage> passages, std::span<const uint32_t> chosen,
+                          Instant now, Coverage& coverage) {
+    for (const uint32_t passage : chosen)
+        parts_[passages[passage].workers - 1].chosen.push_back(passage);
+    for (Part& part : parts_) {
+        if (!part.chosen.empty()) part.appliance->exchange(passages, part.chosen, now, coverage);
+        part.chosen.clear();
+    }
+}
+
+void Appliances::settle(Instant now) {
+    for (const Part& part : parts_)
+        part.appliance->settle(now);
+}
+
+void Appliances::dump(std::vector<Entry>& entries, Instant now) {
+    entries.clear();
+    for (const Part& part : parts_)
+        part.appliance->dump(entries, now);
+}
+
+void Appliances::flush() {
+    for (const Part& part : parts_)
+        part.appliance->flush();
 }
 
 }  // namespace ravelin::differential

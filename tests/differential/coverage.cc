@@ -21,6 +21,8 @@ constexpr std::array<const char*, Coverage::kOtherStates> kReplyNames{"NONE", "U
                                                                       "REPLIED", "ASSURED"};
 constexpr std::array<const char*, kQuotedProtocols> kQuotedNames{"udp", "tcp", "query", "error",
                                                                  "esp", "gre", "other"};
+constexpr std::array<const char*, kHandovers> kHandoverNames{"packet", "ICMP error", "fragment",
+                                                             "of datagram", "decided"};
 constexpr std::array<const char*, 2> kDirectionNames{"original", "reply"};
 constexpr size_t kQuery = 1;  // among the others
 
@@ -143,11 +145,23 @@ void Coverage::count_error(const Meant& meant) noexcept {
     ++errors[meant.error_kind][meant.quoted][meant.cut];
 }
 
+void Coverage::count_handed(size_t workers, const Packet& packet) noexcept {
+    Handover kind = packet.is_icmp_error ? Handover::Error : Handover::Packet;
+    if (packet.headers.is_fragment) kind = Handover::Fragment;
+    if (packet.steered) kind = Handover::Datagram;
+    ++handed[workers - 1][static_cast<size_t>(kind)];
+}
+
+void Coverage::count_sent_for_others(size_t workers, uint64_t packets) noexcept {
+    handed[workers - 1][static_cast<size_t>(Handover::Decided)] += packets;
+}
+
 void Coverage::add(const Coverage& other) noexcept {
     add_all(tcp, other.tcp);
     add_all(others, other.others);
     add_all(errors, other.errors);
     add_all(classes, other.classes);
+    add_all(handed, other.handed);
 }
 
 std::string Coverage::to_text() const {
@@ -188,6 +202,15 @@ std::string Coverage::to_text() const {
                   static_cast<unsigned long long>(*std::min_element(cuts.begin(), cuts.end())));
         }
     }
+    out += "\n\nHanded from worker to worker\n\n";
+    print(out, "%-12s", "");
+    for (const char* name : kHandoverNames)
+        print(out, " %13s", name);
+    for (size_t workers = 2; workers <= kMostWorkers; ++workers) {
+        print(out, "\n%zu workers   ", workers);
+        for (const uint64_t count : handed[workers - 1])
+            print(out, " %13llu", static_cast<unsigned long long>(count));
+    }
     return out + "\n";
 }
 
@@ -205,13 +228,26 @@ std::vector<std::string> Coverage::empty_cells() const {
                 if (others[row][state][direction] == 0 && can_be_other(row, state, direction))
                     empty.push_back(std::string{kOtherNames[row]} + " x " + kReplyNames[state] +
                                     " x " + kDirectionNames[direction]);
+    empty_errors(empty);
+    empty_handovers(empty);
+    return empty;
+}
+
+void Coverage::empty_errors(std::vector<std::string>& empty) const {
     for (size_t kind = 0; kind < error_kinds().size(); ++kind)
         for (size_t quoted = 0; quoted < kQuotedProtocols; ++quoted)
             for (size_t cut = 0; cut < kCuts.size(); ++cut)
                 if (errors[kind][quoted][cut] == 0)
                     empty.push_back("ICMP error " + error_name(error_kinds()[kind]) + " x " +
                                     kQuotedNames[quoted] + " x " + cut_name(cut));
-    return empty;
+}
+
+void Coverage::empty_handovers(std::vector<std::string>& empty) const {
+    for (size_t workers = 2; workers <= kMostWorkers; ++workers)
+        for (size_t kind = 0; kind < kHandovers; ++kind)
+            if (handed[workers - 1][kind] == 0)
+                empty.push_back("handed over by one of " + std::to_string(workers) +
+                                " workers: " + kHandoverNames[kind]);
 }
 
 }  // namespace ravelin::differential

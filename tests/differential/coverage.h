@@ -43,6 +43,17 @@ inline constexpr size_t kQuotedProtocols = static_cast<size_t>(QuotedProtocol::C
 /// How many bytes of the quoted packet's upper layer are there; the last: all of them.
 inline constexpr std::array<uint16_t, 8> kCuts{0, 3, 4, 7, 8, 20, 40, UINT16_MAX};
 
+/// What one worker hands to another.
+enum class Handover : uint8_t {
+    Packet,    ///< another owns its connection
+    Error,     ///< an ICMP error: another owns the connection that it quotes
+    Fragment,  ///< another puts it together with the rest of its datagram
+    Datagram,  ///< a fragment of a whole datagram: another owns that one's connection
+    Decided,   ///< another has the transmit queue
+    Count
+};
+inline constexpr size_t kHandovers = static_cast<size_t>(Handover::Count);
+
 /// How often each situation came about. Plain values, so that processes can add theirs up.
 struct Coverage {
     static constexpr size_t kMaxErrorKinds = 80;
@@ -57,15 +68,23 @@ struct Coverage {
         errors{};
     /// Class that the kernel gave, by CtClass; the last: nothing came out.
     std::array<uint64_t, 8> classes{};
+    /// Packets that went from worker to worker, by how many workers there are.
+    std::array<std::array<uint64_t, kHandovers>, kMostWorkers> handed{};
 
     void count_packet(StateLabel before, Direction way, const Packet& packet) noexcept;
     void count_error(const Meant& meant) noexcept;
+    void count_handed(size_t workers, const Packet& packet) noexcept;
+    void count_sent_for_others(size_t workers, uint64_t packets) noexcept;
     void add(const Coverage& other) noexcept;
 
     /// The tables, as text.
     [[nodiscard]] std::string to_text() const;
     /// The cells that were never reached, by name; those that can't be are left out.
     [[nodiscard]] std::vector<std::string> empty_cells() const;
+
+  private:
+    void empty_errors(std::vector<std::string>& empty) const;
+    void empty_handovers(std::vector<std::string>& empty) const;
 };
 
 }  // namespace ravelin::differential

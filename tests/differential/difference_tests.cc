@@ -48,7 +48,9 @@ class Situation {
 
   private:
     Situation& add(Side side, const testing::Bytes& frame, uint16_t datagram) {
-        replay_.script.add({.side = side, .phase = phase_, .datagram = datagram}, frame);
+        const auto worker = static_cast<uint8_t>(replay_.script.events.size());
+        replay_.script.add(
+            {.side = side, .phase = phase_, .datagram = datagram, .arrives_at = worker}, frame);
         return *this;
     }
 
@@ -291,9 +293,11 @@ std::vector<DifferenceTest> difference_tests() {
     };
 }
 
-bool passes(Session& session, const DifferenceTest& test) {
+bool passes(Session& session, const DifferenceTest& test, uint8_t workers) {
     const Situation situation = test.situation();
-    const std::vector<Finding> findings = session.replay(situation.replay(), situation.waiting());
+    Replay replay = situation.replay();
+    replay.script.workers = workers;
+    const std::vector<Finding> findings = session.replay(replay, situation.waiting());
     std::string problem = findings.empty() ? "no difference was found" : "";
     for (const Finding& finding : findings) {
         if (finding.why == nullptr) {
@@ -303,7 +307,8 @@ bool passes(Session& session, const DifferenceTest& test) {
         }
     }
     if (problem.empty()) return true;
-    std::printf("FAILED %s, %s: %s\n", test.code.data(), test.name.data(), problem.c_str());
+    std::printf("FAILED %s, %s, workers: %u: %s\n", test.code.data(), test.name.data(),
+                unsigned{workers}, problem.c_str());
     return false;
 }
 
@@ -329,8 +334,10 @@ Outcome test_differences(uint32_t processes) {
         const auto covered = std::make_unique<Tally>();  // what they cover isn't counted
         Session session{*covered};
         const std::vector<DifferenceTest> tests = difference_tests();
-        for (size_t i = first; i < tests.size(); i += stride)
-            ++(passes(session, tests[i]) ? sum.tests.passed : sum.tests.failed);
+        for (size_t i = first; i < tests.size(); i += stride) {
+            const auto workers = static_cast<uint8_t>(1 + i % kMostWorkers);
+            ++(passes(session, tests[i], workers) ? sum.tests.passed : sum.tests.failed);
+        }
     };
     outcome.add(run_parallel(processes, work).tests);
     return outcome;

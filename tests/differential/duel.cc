@@ -50,6 +50,16 @@ std::string describe_entry(const Entry* entry) {
     return text.data();
 }
 
+/// What only the whole of it tells, such as what an ICMP error quotes.
+const Difference* explain_datagram(std::span<const Passage> fragments, PacketCase both) {
+    std::vector<std::span<const uint8_t>> frames;
+    for (const Passage& fragment : fragments)
+        frames.emplace_back(fragment.bytes);
+    const Bytes datagram = datagram_of(frames);
+    both.frame = datagram;
+    return datagram.empty() ? nullptr : explain(both);
+}
+
 bool entry_order(const Entry& a, const Entry& b) {
     return a.original < b.original;
 }
@@ -77,9 +87,9 @@ void sort_entries(std::vector<Entry>& entries) {
 
 }  // namespace
 
-Duel::Duel(Kernel& kernel, Appliance& appliance, Coverage& coverage)
+Duel::Duel(Kernel& kernel, Appliances& appliances, Coverage& coverage)
     : kernel_{kernel},
-      appliance_{appliance},
+      appliances_{appliances},
       coverage_{coverage},
       origin_{std::chrono::steady_clock::now()} {}
 
@@ -116,10 +126,10 @@ std::vector<Finding> Duel::run(const Campaign& campaign, std::span<Script> scrip
 
 void Duel::begin(const Campaign& campaign) {
     kernel_.table().flush();
-    appliance_.flush();
+    appliances_.flush();
     if (campaign_ != &campaign) {
         kernel_.configure(campaign);
-        appliance_.configure(campaign);
+        appliances_.configure(campaign);
         campaign_ = &campaign;
     }
 }
@@ -133,7 +143,9 @@ void Duel::lay_out() {
         for (const Event& event : scripts_[i].events) {
             passages_.push_back({.bytes = scripts_[i].frame(event),
                                  .side = event.side,
-                                 .is_fragment = event.datagram != 0});
+                                 .is_fragment = event.datagram != 0,
+                                 .workers = scripts_[i].workers,
+                                 .arrives_at = event.arrives_at});
             owner_.push_back(i);
         }
     }
@@ -163,7 +175,7 @@ void Duel::exchange(std::vector<uint32_t>& chosen) {
     const Instant moment = now();
     kernel_.exchange(passages_, chosen);
     packet_delay_ = std::max(packet_delay_, now() - moment);
-    appliance_.exchange(passages_, chosen, moment, coverage_);
+    appliances_.exchange(passages_, chosen, moment, coverage_);
     packets_ += chosen.size();
     for (const uint32_t passage : chosen) {
         const uint32_t script = owner_[passage];
@@ -249,6 +261,7 @@ void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
     const Difference* why = nullptr;
     for (const Passage& fragment : fragments)
         if (why == nullptr) why = explain(case_of(fragment));
+    if (why == nullptr && differs != nullptr) why = explain_datagram(fragments, case_of(*differs));
     // One of them may have put together what the other has let go, refused it, and learned from it.
     if (ours == nullptr && theirs == nullptr && why != nullptr && why->unseen)
         differs = &fragments.front();
@@ -265,7 +278,7 @@ void Duel::judge_datagram(uint32_t script, uint32_t first, uint32_t end) {
 void Duel::judge_entries() {
     const Instant moment = now();
     kernel_.table().dump(theirs_);
-    appliance_.dump(ours_, moment);
+    appliances_.dump(ours_, moment);
     dump_delay_ = now() - moment;
     sort_entries(theirs_);
     sort_entries(ours_);
@@ -315,7 +328,7 @@ void Duel::report(Finding finding) {
 
 void Duel::pass_time(uint32_t& seconds) {
     const Instant moment = now();
-    appliance_.dump(ours_, moment);
+    appliances_.dump(ours_, moment);
     sort_entries(ours_);
     // Long enough that nothing is about to end: then both agree on what is left.
     const auto unsettled = [this](uint32_t step) {
@@ -348,7 +361,7 @@ void Duel::pass_time(uint32_t& seconds) {
     static_cast<void>(kernel_.table().apply());
     step_delay_ = std::max(step_delay_, now() - moment);
     stepped_ += step;
-    appliance_.settle(now());
+    appliances_.settle(now());
 }
 
 }  // namespace ravelin::differential

@@ -28,7 +28,7 @@ enum class Waiting : uint8_t { Yes, No };
 /// packet and, at the end of each phase, entry by entry.
 class Duel {
   public:
-    Duel(Kernel& kernel, Appliance& appliance, Coverage& coverage);
+    Duel(Kernel& kernel, Appliances& appliances, Coverage& coverage);
 
     /// The scripts' numbers follow each other. Steps may be made a little longer, so that nothing
     /// ends while a phase runs; what was used is returned in `steps`.
@@ -69,7 +69,7 @@ class Duel {
     void pass_time(uint32_t& seconds);
 
     Kernel& kernel_;
-    Appliance& appliance_;
+    Appliances& appliances_;
     Coverage& coverage_;
     const Campaign* campaign_ = nullptr;
     std::span<Script> scripts_;

@@ -46,16 +46,28 @@ uint16_t upper_checksum(std::span<const uint8_t> frame, const Place& at) {
 
 }  // namespace
 
+namespace {
+
+/// The last byte of an address: whose it is, and bits that differ from sequence to sequence and
+/// from host to host. What they have in common plays no part in which worker owns a connection.
+uint8_t last_byte(uint32_t number, Host host) {
+    const auto which = static_cast<uint32_t>(host);
+    const uint32_t varied = host == Host::Client ? 0 : number >> (which - 2);
+    return static_cast<uint8_t>(which | varied << 3);
+}
+
+}  // namespace
+
 std::array<uint8_t, 16> address_of(uint32_t number, Family family, Host host) {
     std::array<uint8_t, 16> address{};
     if (family == Family::Ipv4) {
         address[0] = static_cast<uint8_t>(kFirstOctet + (number >> 16));
         store_be16(&address[1], static_cast<uint16_t>(number));
-        address[3] = static_cast<uint8_t>(host);
+        address[3] = last_byte(number, host);
     } else {
         store_be32(address.data(), 0x20010db8);
         store_be32(&address[4], number);
-        address[15] = static_cast<uint8_t>(host);
+        address[15] = last_byte(number, host);
     }
     return address;
 }
@@ -156,6 +168,30 @@ Extent extent_of(std::span<const uint8_t> frame) {
     if (v6 && frame[at.l3 + 6] == ip_protocol::kFragment)
         from = load_be16(&frame[at.l3 + 42]) & 0xfff8U;
     return {from, from + frame.size() - at.l4};
+}
+
+Bytes datagram_of(std::span<const std::span<const uint8_t>> fragments) {
+    Bytes datagram;
+    for (const std::span<const uint8_t> frame : fragments) {
+        if (extent_of(frame).from != 0) continue;
+        const Place at = place_of(frame);
+        datagram.assign(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(at.l4));
+        if (at.family == Family::Ipv6) datagram[at.l3 + 6] = frame[at.l4];
+    }
+    const size_t header = datagram.size();
+    std::vector<bool> there(header, true);
+    for (const std::span<const uint8_t> frame : fragments) {
+        const Extent extent = extent_of(frame);
+        const size_t end = header + extent.to;
+        if (datagram.size() < end) datagram.resize(end);
+        if (there.size() < end) there.resize(end);
+        const std::span<const uint8_t> data = frame.last(extent.to - extent.from);
+        std::ranges::copy(data, datagram.begin() + static_cast<ptrdiff_t>(header + extent.from));
+        std::fill_n(there.begin() + static_cast<ptrdiff_t>(header + extent.from), data.size(),
+                    true);
+    }
+    if (header == 0 || std::ranges::find(there, false) != there.end()) return {};
+    return datagram;
 }
 
 std::array<uint8_t, 16> source_of(std::span<const uint8_t> frame, const Place& at) {

@@ -14,7 +14,7 @@ namespace ravelin::differential {
 
 using Bytes = std::vector<uint8_t>;
 
-/// The hosts of one sequence, by the last byte of their addresses.
+/// The hosts of one sequence, by three bits of their addresses' last byte.
 enum class Host : uint8_t { Client = 1, Server = 2, Router = 3, Stranger = 4 };
 
 /// Numbers of sequences whose addresses differ.
@@ -68,6 +68,9 @@ struct Extent {
     auto operator<=>(const Extent&) const = default;
 };
 [[nodiscard]] Extent extent_of(std::span<const uint8_t> frame);
+
+/// The datagram that these are fragments of, as one frame; empty when bytes of it are missing.
+[[nodiscard]] Bytes datagram_of(std::span<const std::span<const uint8_t>> fragments);
 
 /// The addresses of a frame.
 [[nodiscard]] std::array<uint8_t, 16> source_of(std::span<const uint8_t> frame, const Place& at);

@@ -106,6 +106,10 @@ void Generator::generate(uint64_t index, uint32_t block, const Campaign& campaig
         for (uint32_t left = 3 + random_.below(5); left > 0; --left)
             add_event(script, phase);
     }
+    // From a stream of its own, since it is no part of the grammar.
+    Random arrival{~seed_ ^ (index * 0xd1342543de82ef95 + 1)};
+    for (Event& event : script.events)
+        event.arrives_at = static_cast<uint8_t>(arrival.next());
 }
 
 void Generator::add_event(Script& script, uint8_t phase) {
@@ -239,11 +243,13 @@ void Generator::add_error(Script& script, uint8_t phase) {
     envelope.protocol = icmp_of(inner.family);
     envelope.id = ++id_;
     const bool from_beyond = random_.percent(85);
-    const Event event{
+    Event event{
         .side = from_beyond ? other(about.side) : about.side, .phase = phase, .meant = meant};
     write_frame(envelope, upper_, frame_);
     if (random_.percent(4)) frame_.back() ^= 1;  // its checksum is wrong
-    add(script, event, QuotedProtocol::Error);
+    if (random_.percent(95)) return add(script, event, QuotedProtocol::Error);
+    event.meant = {};  // the tables are about whole ones
+    add_in_pieces(script, event, QuotedProtocol::Error);
 }
 
 void Generator::add_stray(Script& script, uint8_t phase) {

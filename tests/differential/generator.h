@@ -16,7 +16,8 @@ namespace ravelin::differential {
 ///
 ///   sequence := 1 or 2 conversations, 4 phases of 3 to 7 events in any order
 ///   event    := data or control of a conversation | ICMP error that quotes any earlier packet
-///             | mutation of an earlier packet | fragments of a datagram | ICMP out of nowhere
+///             | mutation of an earlier packet | fragments of a datagram or of such an error
+///             | ICMP out of nowhere
 ///
 /// A sequence depends on the seed, its number and the campaign alone; what came of its packets
 /// plays no part, so that it can be replayed.
@@ -55,6 +56,8 @@ class Generator {
     void add_error(Script& script, uint8_t phase);
     void add_mutation(Script& script, uint8_t phase);
     void add_fragments(Script& script, uint8_t phase);
+    /// What stands in frame_, cut into fragments of one datagram.
+    void add_in_pieces(Script& script, Event event, QuotedProtocol protocol);
     void add_stray(Script& script, uint8_t phase);
     void add(Script& script, Event event, QuotedProtocol protocol);
 

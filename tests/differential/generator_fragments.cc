@@ -58,6 +58,11 @@ std::vector<Piece> split(Random& random, uint32_t length) {
 void Generator::add_fragments(Script& script, uint8_t phase) {
     Talk& talk = talks_[random_.below(static_cast<uint32_t>(talks_.size()))];
     const bool from_server = write_talk(talk);
+    add_in_pieces(script, {.side = from_server ? Side::B : Side::A, .phase = phase},
+                  protocol_name(talk.envelope.protocol));
+}
+
+void Generator::add_in_pieces(Script& script, Event event, QuotedProtocol protocol) {
     const Place at = place_of(frame_);
     const Bytes whole = frame_;
     const auto length = static_cast<uint32_t>(whole.size() - at.l4);
@@ -82,15 +87,14 @@ void Generator::add_fragments(Script& script, uint8_t phase) {
     const uint32_t different = random_.below(20);  // ... whose last byte is another
     // Each has its own: the kernel holds fragments for half a minute of real time.
     const auto id = static_cast<uint32_t>(random_.next() << 8 | (++datagrams_ & 0xff));
+    event.datagram = datagrams_;
     for (uint32_t i = 0; i < pieces.size(); ++i) {
         Piece piece = pieces[i];
         if (i == odd && !piece.last) piece.to += 4;
         if (piece.to > length) piece.to = length;
         frame_ = cut_piece(whole, at, piece, id);
         if (i == different && i > 0) frame_.back() ^= 1;
-        add(script,
-            {.side = from_server ? Side::B : Side::A, .phase = phase, .datagram = datagrams_},
-            protocol_name(at.protocol));
+        add(script, event, protocol);
     }
 }
 

@@ -18,6 +18,9 @@ struct Passage {
     std::span<uint8_t> bytes{};
     Side side = Side::A;
     bool is_fragment = false;
+    uint8_t workers = 1;     ///< how many Ravelin has,
+    uint8_t arrives_at = 0;  ///< ... the one that receives it,
+    uint8_t decided_by = 0;  ///< ... and the one that says what becomes of it
     Verdict kernel{};
     Verdict ravelin{};
 };

@@ -22,6 +22,7 @@ struct Options {
     uint64_t sequences = 30'000;
     uint32_t minutes = 0;
     uint32_t processes = 0;
+    uint32_t workers = 0;   ///< 0: each number for a part of the sequences
     uint32_t batch = 2500;  ///< 30,000 sequences are all campaigns then
     std::string replay;
     uint32_t minimised = 5;
@@ -38,6 +39,7 @@ bool compare(const Options& options, uint64_t seed, Tally& sum, double& seconds)
                     .sequences = options.minutes != 0 ? 0 : options.sequences,
                     .limit = std::chrono::minutes{options.minutes},
                     .batch = options.batch,
+                    .workers = static_cast<uint8_t>(options.workers),
                     .minimised = options.minimised,
                     .output = options.output};
     const auto begun = std::chrono::steady_clock::now();
@@ -94,20 +96,21 @@ int run_all(Options options) {
 
 int main(int argc, char** argv) {
     Options options;
-    bool long_form = false;
     CLI::App app{
         "Compares Ravelin's connection tracking with that of the kernel, packet by packet"};
     app.add_option("--seed", options.seed, "this seed alone");
     app.add_option("--sequences", options.sequences, "how many sequences each seed gets");
     app.add_option("--minutes", options.minutes, "go on for so long");
-    app.add_flag("--long", long_form, "the same as --minutes 30");
+    app.add_flag_callback(
+        "--long", [&] { options.minutes = 30; }, "the same as --minutes 30");
     app.add_option("--processes", options.processes, "default: four for each CPU");
+    app.add_option("--workers", options.workers, "of Ravelin; default: 1 to 4, a quarter with each")
+        ->check(CLI::Range(1U, kMostWorkers));
     app.add_option("--batch", options.batch, "sequences that are under way together");
     app.add_option("--replay", options.replay, "run one script, as failures are printed");
     app.add_option("--minimise", options.minimised, "kinds of failures that are made small");
     app.add_option("--output", options.output, "folder for scripts and captures of failures");
     CLI11_PARSE(app, argc, argv);
-    if (long_form) options.minutes = 30;
     try {
         return options.replay.empty() ? run_all(options) : replay_file(options);
     } catch (const std::exception& error) {

@@ -12,6 +12,7 @@ namespace {
 Replay with_events(const Replay& replay, const std::vector<Event>& events) {
     Replay out{.script = {}, .steps = replay.steps, .campaign = replay.campaign};
     out.script.number = replay.script.number;
+    out.script.workers = replay.script.workers;
     for (const Event& event : events)
         out.script.add(event, replay.script.frame(event));
     return out;
@@ -25,6 +26,12 @@ Replay without_step(const Replay& replay, size_t at) {
     out.steps.back() = 0;
     for (Event& event : out.script.events)
         if (event.phase > at) --event.phase;
+    return out;
+}
+
+Replay with_workers(const Replay& replay, uint8_t workers) {
+    Replay out = replay;
+    out.script.workers = workers;
     return out;
 }
 
@@ -63,6 +70,8 @@ Minimised minimise(const Replay& found, const Trial& trial) {
     Minimised best{.replay = found, .what = {}, .reproduced = false};
     if (!take(best, found, trial) || !take(best, found, trial)) return best;
     best.reproduced = true;
+    for (uint8_t workers = 1; workers < found.script.workers; ++workers)
+        if (take(best, with_workers(found, workers), trial)) break;
     for (size_t at = best.replay.steps.size(); at > 0; --at)
         take(best, without_step(best.replay, at - 1), trial);
     drop_events(best, trial);

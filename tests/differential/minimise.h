@@ -17,8 +17,8 @@ struct Minimised {
     bool reproduced = false;
 };
 
-/// The fewest packets, and then the fewest time steps, that still show a difference. A script that
-/// doesn't show it when it runs alone, twice, is returned as it is.
+/// The fewest workers, the fewest packets, and then the fewest time steps, that still show a
+/// difference. A script that doesn't show it when it runs alone, twice, is returned as it is.
 [[nodiscard]] Minimised minimise(const Replay& found, const Trial& trial);
 
 }  // namespace ravelin::differential

@@ -23,10 +23,14 @@ unsigned long long wide(uint64_t value) {
 
 std::string to_text(const Tally& tally, double seconds) {
     std::string out;
-    print(out, "%llu sequences, %llu packets in %.1f s: %.0f sequences/minute, %.0f packets/s\n\n",
+    print(out, "%llu sequences, %llu packets in %.1f s: %.0f sequences/minute, %.0f packets/s\n",
           wide(tally.sequences), wide(tally.packets), seconds,
           static_cast<double>(tally.sequences) / seconds * 60,
           static_cast<double>(tally.packets) / seconds);
+    for (size_t i = 0; i < tally.sequences_with.size(); ++i)
+        print(out, "  with %zu worker%s %8llu sequences\n", i + 1,
+              i == 0 ? ": " : "s:", wide(tally.sequences_with[i]));
+    out += "\n";
     if (tally.repeated != 0)
         print(out,
               "%llu batches were begun again: the machine held them up, or fragments mixed\n\n",

@@ -97,11 +97,16 @@ uint8_t hex_digit(char c) {
     throw std::runtime_error{"not a hexadecimal digit"};
 }
 
-/// "A", "B" or "A:3", then the bytes.
+/// "A", "B", "A:3", "A@1" or "A:3@1", then the bytes.
 void read_frame_line(const std::string& head, const std::string& hex, Script& script,
                      uint8_t phase) {
     Event event{.side = head[0] == 'A' ? Side::A : Side::B, .phase = phase};
-    if (head.size() > 2) event.datagram = static_cast<uint16_t>(std::stoul(head.substr(2)));
+    const auto number_behind = [&](char mark) {
+        const size_t at = head.find(mark);
+        return at == std::string::npos ? 0UL : std::stoul(head.substr(at + 1));
+    };
+    event.datagram = static_cast<uint16_t>(number_behind(':'));
+    event.arrives_at = static_cast<uint8_t>(number_behind('@'));
     std::vector<uint8_t> frame;
     for (size_t i = 0; i + 1 < hex.size(); i += 2)
         frame.push_back(static_cast<uint8_t>(hex_digit(hex[i]) << 4 | hex_digit(hex[i + 1])));
@@ -118,6 +123,11 @@ void read_line(const std::string& line, Replay& replay, uint8_t& phase) {
         replay.campaign = value;
     } else if (head == "block") {
         replay.script.number = static_cast<uint32_t>(std::stoul(value));
+    } else if (head == "workers") {
+        const unsigned long workers = std::stoul(value);
+        if (workers == 0 || workers > kMostWorkers)
+            throw std::runtime_error{"1 to " + std::to_string(kMostWorkers) + " workers"};
+        replay.script.workers = static_cast<uint8_t>(workers);
     } else if (head == "step") {
         if (phase + 1U >= kPhases) throw std::runtime_error{"too many steps"};
         replay.steps[phase++] = static_cast<uint32_t>(std::stoul(value));
@@ -137,14 +147,17 @@ std::string describe(std::span<const uint8_t> frame) {
 }
 
 std::string to_text(const Replay& replay) {
-    std::string text =
-        "campaign " + replay.campaign + "\nblock " + std::to_string(replay.script.number) + "\n";
+    std::string text = "campaign " + replay.campaign + "\nblock " +
+                       std::to_string(replay.script.number) + "\nworkers " +
+                       std::to_string(replay.script.workers) + "\n";
     uint8_t phase = 0;
     for (const Event& event : replay.script.events) {
         for (; phase < event.phase; ++phase)
             text += "step " + std::to_string(replay.steps[phase]) + "\n";
         text += event.side == Side::A ? "A" : "B";
         if (event.datagram != 0) text += ":" + std::to_string(event.datagram);
+        const uint32_t worker = event.arrives_at % replay.script.workers;
+        if (worker != 0) text += "@" + std::to_string(worker);
         text += " ";
         const std::span<const uint8_t> frame = replay.script.frame(event);
         for (const uint8_t byte : frame)

@@ -27,9 +27,13 @@ struct Event {
     uint16_t length = 0;
     Side side = Side::A;
     uint8_t phase = 0;
-    uint16_t datagram = 0;  ///< fragments of one datagram share a number; 0: whole
+    uint16_t datagram = 0;   ///< fragments of one datagram share a number; 0: whole
+    uint8_t arrives_at = 0;  ///< which of Ravelin's workers receives it, modulo how many there are
     Meant meant{};
 };
+
+/// Ravelin works with one worker to so many.
+inline constexpr uint32_t kMostWorkers = 4;
 
 inline constexpr size_t kPhases = 4;
 /// Seconds that pass before phases 2, 3 and 4.
@@ -37,7 +41,8 @@ using Steps = std::array<uint32_t, kPhases - 1>;
 
 /// One sequence: frames on their way through the wire, whose addresses belong to nobody else.
 struct Script {
-    uint32_t number = 0;  ///< which addresses it uses, see address_block()
+    uint32_t number = 0;  ///< which addresses it uses, see address_of()
+    uint8_t workers = 1;  ///< how many Ravelin has
     std::vector<Event> events;
     std::vector<uint8_t> bytes;
 
@@ -69,9 +74,10 @@ struct Replay {
 // The text form, one line per frame or step:
 //
 //   campaign default
+//   workers 3
 //   A 0201...  # 10.0.3.1:40000 > 10.0.3.2:443 TCP S seq 100 win 65535
 //   step 28
-//   B:1 0201... # a fragment of datagram 1
+//   B:1@2 0201... # a fragment of datagram 1, which arrives at worker 2
 [[nodiscard]] std::string to_text(const Replay& replay);
 /// Throws std::runtime_error with the line's number.
 [[nodiscard]] Replay replay_from_text(const std::string& text);

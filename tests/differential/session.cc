@@ -14,7 +14,7 @@ namespace ravelin::differential {
 
 namespace {
 
-constexpr uint32_t kCapacity = 1U << 17;
+constexpr uint32_t kCapacity = 1U << 14;
 constexpr std::array<uint32_t, 10> kSteps{1, 5, 20, 28, 40, 70, 118, 130, 305, 3600};
 
 /// Only UDP asks how much real time has passed.
@@ -46,6 +46,8 @@ void renumber_datagrams(Script& script, uint16_t& last) {
 
 void Tally::add(const Tally& other) noexcept {
     sequences += other.sequences;
+    for (size_t i = 0; i < sequences_with.size(); ++i)
+        sequences_with[i] += other.sequences_with[i];
     packets += other.packets;
     unexplained += other.unexplained;
     repeated += other.repeated;
@@ -56,7 +58,7 @@ void Tally::add(const Tally& other) noexcept {
 }
 
 Session::Session(Tally& tally)
-    : tally_{tally}, appliance_{kCapacity}, duel_{kernel_, appliance_, tally_.coverage} {}
+    : tally_{tally}, appliances_{kCapacity}, duel_{kernel_, appliances_, tally_.coverage} {}
 
 void Session::run(const Task& task) {
     const auto begun = std::chrono::steady_clock::now();
@@ -93,14 +95,20 @@ bool Session::try_batch(const Task& task, uint64_t batch, uint64_t attempt) {
     const auto block = static_cast<uint32_t>(((batch + attempt * 13) % 64) << 16);
     Generator generator{task.seed};
     scripts_.resize(count);
-    for (uint32_t i = 0; i < count; ++i)
+    for (uint32_t i = 0; i < count; ++i) {
         generator.generate(first + i, block + i, campaign, scripts_[i]);
+        // Neighbours meet the same appliance: so its bursts are full ones.
+        scripts_[i].workers =
+            task.workers != 0 ? task.workers : static_cast<uint8_t>(1 + i * kMostWorkers / count);
+    }
 
     const uint64_t before = duel_.packets();
     const std::vector<Finding> findings = duel_.run(campaign, scripts_, steps);
     if (duel_.spoiled()) return false;
     tally_.packets += duel_.packets() - before;
     tally_.sequences += count;
+    for (const Script& script : scripts_)
+        ++tally_.sequences_with[script.workers - 1U];
     std::vector<std::pair<Finding, Replay>> failures;
     for (const Finding& finding : findings) {
         if (finding.why != nullptr) {
@@ -133,8 +141,9 @@ std::vector<Finding> Session::replay(const Replay& replay, Waiting waiting) {
 
 void Session::fail(const Task& task, const Replay& found, const Finding& finding, uint64_t index) {
     std::string text = "UNEXPLAINED in sequence " + std::to_string(index) + " of seed " +
-                       std::to_string(task.seed) + ": " + finding.kind + "\n  " + finding.what +
-                       "\n";
+                       std::to_string(task.seed) +
+                       ", workers: " + std::to_string(found.script.workers) + ": " + finding.kind +
+                       "\n  " + finding.what + "\n";
     // At once: making it small takes its time and may be what fails next.
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);

@@ -28,6 +28,7 @@ struct Outcome {
 /// What a session found. Plain values, so that processes can add theirs up.
 struct Tally {
     uint64_t sequences = 0;
+    std::array<uint64_t, kMostWorkers> sequences_with{};  ///< by how many workers there were
     uint64_t packets = 0;
     uint64_t unexplained = 0;
     uint64_t repeated = 0;  ///< batches that were spoiled
@@ -45,11 +46,13 @@ struct Task {
     uint64_t sequences = 0;         ///< how many at most; 0: no limit
     std::chrono::seconds limit{0};  ///< how long at most; 0: no limit
     uint32_t batch = 6000;
+    uint8_t workers = 0;     ///< so many; 0: each number for an equal part of a batch
     uint32_t minimised = 5;  ///< so many kinds of failures are made small and printed
     std::string output;      ///< folder for them
 };
 
-/// Batches of sequences in a world of its own: one kernel wire, one worker.
+/// Batches of sequences in a world of its own: one kernel wire, and one appliance for each number
+/// of workers.
 class Session {
   public:
     explicit Session(Tally& tally);
@@ -68,7 +71,7 @@ class Session {
 
     Tally& tally_;
     Kernel kernel_;
-    Appliance appliance_;
+    Appliances appliances_;
     Duel duel_;
     std::vector<Script> scripts_;
     uint16_t datagrams_ = 0;                 ///< identification of the last one that was replayed
