@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint8_t kOutside = 0;
 constexpr uint8_t kInside = 1;
-constexpr FragmentCapacity kFragments{.datagrams = 1U << 12, .fragments = 1U << 14};
+constexpr FragmentCapacity kFragments{.datagrams = 1U << 10, .fragments = 1U << 12};
 
 Runtime allow_all(const TrackingOptions& tracking, uint16_t generation) {
     Runtime runtime;
@@ -130,8 +130,7 @@ Appliance::Appliance(uint32_t workers, uint32_t capacity)
       indirection_{workers},
       quiescence_{workers},
       mesh_{workers},
-      runtime_{std::make_unique<const Runtime>(allow_all(TrackingOptions::linux_profile(), 1))},
-      records_(capacity) {
+      runtime_{std::make_unique<const Runtime>(allow_all(TrackingOptions::linux_profile(), 1))} {
     for (uint32_t index = 0; index < workers; ++index)
         members_.push_back(std::make_unique<Member>(static_cast<uint8_t>(index), *this, capacity));
 }
@@ -188,13 +187,17 @@ void Appliance::settle(Instant now) {
     }
 }
 
-void Appliance::dump(std::vector<Entry>& entries, Instant now) {
+void Appliance::dump(std::vector<Entry>& entries, Instant now) const {
+    std::array<FlowRecord, 256> records;
     for (const auto& member : members_) {
         uint32_t cursor = 0;
-        uint32_t written = 0;
-        member->worker.shard().conntrack.dump(cursor, UINT32_MAX, records_, written, now);
-        for (uint32_t i = 0; i < written; ++i)
-            entries.push_back(entry_of(records_[i]));
+        for (bool at_end = false; !at_end;) {
+            uint32_t written = 0;
+            at_end =
+                member->worker.shard().conntrack.dump(cursor, UINT32_MAX, records, written, now);
+            for (uint32_t i = 0; i < written; ++i)
+                entries.push_back(entry_of(records[i]));
+        }
     }
 }
 

@@ -73,7 +73,7 @@ class Appliance {
     /// Lets everything end that is due by `now`.
     void settle(Instant now);
     /// Adds its connections to `entries`.
-    void dump(std::vector<Entry>& entries, Instant now);
+    void dump(std::vector<Entry>& entries, Instant now) const;
     void flush();
 
   private:
@@ -101,7 +101,6 @@ class Appliance {
     Published<Runtime> runtime_;
     SetClock clock_;
     std::vector<std::unique_ptr<Member>> members_;
-    std::vector<FlowRecord> records_;
     uint64_t sent_for_others_ = 0;  ///< as far as coverage knows
     struct Known {
         uint64_t flow = 0;

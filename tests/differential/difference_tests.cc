@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "difference_tests.h"
 
-#include "parallel.h"
 #include "support/fragmenter.h"
 #include "support/packet_builder.h"
 
@@ -312,6 +311,8 @@ bool passes(Session& session, const DifferenceTest& test, uint8_t workers) {
     return false;
 }
 
+}  // namespace
+
 Outcome untested_differences() {
     Outcome outcome;
     const std::vector<DifferenceTest> tests = difference_tests();
@@ -326,21 +327,14 @@ Outcome untested_differences() {
     return outcome;
 }
 
-}  // namespace
-
-Outcome test_differences(uint32_t processes) {
-    Outcome outcome = untested_differences();
-    const auto work = [](uint32_t first, uint32_t stride, Tally& sum) {
-        const auto covered = std::make_unique<Tally>();  // what they cover isn't counted
-        Session session{*covered};
-        const std::vector<DifferenceTest> tests = difference_tests();
-        for (size_t i = first; i < tests.size(); i += stride) {
-            const auto workers = static_cast<uint8_t>(1 + i % kMostWorkers);
-            ++(passes(session, tests[i], workers) ? sum.tests.passed : sum.tests.failed);
-        }
-    };
-    outcome.add(run_parallel(processes, work).tests);
-    return outcome;
+void test_differences(Session& session, uint32_t first, uint32_t stride, Tally& tally) {
+    const auto covered = std::make_unique<Coverage>(tally.coverage);
+    const std::vector<DifferenceTest> tests = difference_tests();
+    for (size_t i = first; i < tests.size(); i += stride) {
+        const auto workers = static_cast<uint8_t>(1 + i % kMostWorkers);
+        ++(passes(session, tests[i], workers) ? tally.tests.passed : tally.tests.failed);
+    }
+    tally.coverage = *covered;
 }
 
 }  // namespace ravelin::differential

@@ -3,6 +3,7 @@
 #include "difference_tests.h"
 #include "parallel.h"
 #include "report.h"
+#include "suite.h"
 
 #include <CLI/CLI.hpp>
 
@@ -31,30 +32,6 @@ struct Options {
 
 constexpr uint64_t kFixedSeed = 20250101;
 
-/// Sequences of one seed; false when something is unexplained.
-bool compare(const Options& options, uint64_t seed, Tally& sum, double& seconds) {
-    std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-    std::fflush(stdout);
-    const Task task{.seed = seed,
-                    .sequences = options.minutes != 0 ? 0 : options.sequences,
-                    .limit = std::chrono::minutes{options.minutes},
-                    .batch = options.batch,
-                    .workers = static_cast<uint8_t>(options.workers),
-                    .minimised = options.minimised,
-                    .output = options.output};
-    const auto begun = std::chrono::steady_clock::now();
-    const auto work = [&task](uint32_t index, uint32_t processes, Tally& tally) {
-        Task mine = task;
-        mine.first = index;
-        mine.stride = processes;
-        Session{tally}.run(mine);
-    };
-    const Tally tally = run_parallel(options.processes, work);
-    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    sum.add(tally);
-    return tally.unexplained == 0;
-}
-
 int replay_file(const Options& options) {
     std::ifstream file{options.replay};
     std::stringstream text;
@@ -73,17 +50,27 @@ int replay_file(const Options& options) {
     return unexplained ? 1 : 0;
 }
 
-int run_all(Options options) {
-    if (options.processes == 0) options.processes = 4 * cpu_count();
-    const auto tally = std::make_unique<Tally>();
-    Outcome outcome = test_differences(options.processes);
-    double seconds = 0;
-    std::vector<uint64_t> seeds{kFixedSeed, std::random_device{}()};
-    if (options.minutes != 0) seeds.erase(seeds.begin());
-    if (options.seed != 0) seeds.assign(1, options.seed);
-    for (const uint64_t seed : seeds)
-        ++(compare(options, seed, *tally, seconds) ? outcome.passed : outcome.failed);
-    std::printf("\n%s\n", to_text(*tally, seconds).c_str());
+int run_all(const Options& options) {
+    Suite suite{.seeds = {kFixedSeed, std::random_device{}()},
+                .task = {.sequences = options.minutes != 0 ? 0 : options.sequences,
+                         .limit = std::chrono::minutes{options.minutes},
+                         .batch = options.batch,
+                         .workers = static_cast<uint8_t>(options.workers),
+                         .minimised = options.minimised,
+                         .output = options.output},
+                .processes = options.processes != 0 ? options.processes : 6 * cpu_count()};
+    if (options.minutes != 0) suite.seeds.erase(suite.seeds.begin());
+    if (options.seed != 0) suite.seeds.assign(1, options.seed);
+    for (const uint64_t seed : suite.seeds)
+        std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    Outcome outcome = untested_differences();
+    const auto begun = std::chrono::steady_clock::now();
+    const auto tally = std::make_unique<Tally>(run_suite(suite));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+    outcome.add(tally->tests);
+    for (size_t i = 0; i < suite.seeds.size(); ++i)
+        ++(tally->unexplained_of[i] == 0 ? outcome.passed : outcome.failed);
+    std::printf("\n%s\n", to_text(*tally, took.count()).c_str());
     const std::vector<std::string> empty = tally->coverage.empty_cells();
     for (const std::string& cell : empty)
         std::printf("FAILED never reached: %s\n", cell.c_str());
@@ -103,7 +90,7 @@ int main(int argc, char** argv) {
     app.add_option("--minutes", options.minutes, "go on for so long");
     app.add_flag_callback(
         "--long", [&] { options.minutes = 30; }, "the same as --minutes 30");
-    app.add_option("--processes", options.processes, "default: four for each CPU");
+    app.add_option("--processes", options.processes, "default: six for each CPU");
     app.add_option("--workers", options.workers, "of Ravelin; default: 1 to 4, a quarter with each")
         ->check(CLI::Range(1U, kMostWorkers));
     app.add_option("--batch", options.batch, "sequences that are under way together");

@@ -14,7 +14,7 @@ namespace ravelin::differential {
 
 namespace {
 
-constexpr uint32_t kCapacity = 1U << 14;
+constexpr uint32_t kCapacity = 1U << 13;
 constexpr std::array<uint32_t, 10> kSteps{1, 5, 20, 28, 40, 70, 118, 130, 305, 3600};
 
 /// Only UDP asks how much real time has passed.
@@ -50,6 +50,8 @@ void Tally::add(const Tally& other) noexcept {
         sequences_with[i] += other.sequences_with[i];
     packets += other.packets;
     unexplained += other.unexplained;
+    for (size_t i = 0; i < unexplained_of.size(); ++i)
+        unexplained_of[i] += other.unexplained_of[i];
     repeated += other.repeated;
     for (size_t i = 0; i < differences.size(); ++i)
         differences[i] += other.differences[i];

@@ -14,6 +14,7 @@
 namespace ravelin::differential {
 
 inline constexpr size_t kMaxDifferences = 20;
+inline constexpr size_t kMostSeeds = 2;  ///< in one run
 
 struct Outcome {
     uint32_t passed = 0;
@@ -31,7 +32,8 @@ struct Tally {
     std::array<uint64_t, kMostWorkers> sequences_with{};  ///< by how many workers there were
     uint64_t packets = 0;
     uint64_t unexplained = 0;
-    uint64_t repeated = 0;  ///< batches that were spoiled
+    std::array<uint64_t, kMostSeeds> unexplained_of{};  ///< by seed
+    uint64_t repeated = 0;                              ///< batches that were spoiled
     std::array<uint64_t, kMaxDifferences> differences{};
     Coverage coverage{};
     Outcome tests{};  ///< of what isn't random
