@@ -46,7 +46,8 @@ def inside_may_open_outside_may_not(wire):
     for server, client, address, answer in (
             (wire.client, wire.concentrator, "198.51.100.2", 0),
             (wire.concentrator, wire.client, SERVER4, 1)):
-        listener = wire.start(server, "nc", "-n", "-l", "-p", port)
+        listener = wire.start(server, "nc", "-n", "-v", "-l", "-p", port)
+        listener.wait_for("Listening on")
         done = client.run("nc", "-n", "-z", "-w", "2", address, port, check=False)
         check.equal(done.code, answer, f"nc's exit towards {address}")
         listener.stop()
