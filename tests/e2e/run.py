@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end scenarios: real programs in network namespaces, real ravelind between them.
 
-tests/e2e/run.py [--suite NAME] [--workers 1,2,3] [--jobs N] [--long] [--list] [--stop]
+tests/e2e/run.py [--suite NAME] [--workers 1,2,3] [--nap US] [--jobs N] [--long] [--list] [--stop]
     [scenario...]
 """
 
 import argparse
 import collections
-import contextlib
 import os
 import re
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lab.netns import LabError, die_with_parent, end_on_sigterm  # noqa: E402
 from lab.wire import Wire  # noqa: E402
-from scenarios import LONG, ONCE, SUITES  # noqa: E402
+from scenarios import LONG, NAPS, SUITES  # noqa: E402
 
 
 def evidence(wire):
@@ -41,9 +40,9 @@ def evidence(wire):
     return "\n".join(parts)
 
 
-def run_scenario(scenario, workers):
+def run_scenario(scenario, workers, nap_us):
     """None, or what went wrong."""
-    with Wire(workers=workers) as wire:
+    with Wire(workers, nap_us) as wire:
         try:
             scenario(wire)
             wire.stop_programs()
@@ -60,20 +59,18 @@ def selected(suite, names, workers, long):
     """What was named; without names all, those that take long only when asked for."""
     scenarios, counts = SUITES[suite]
     extra = LONG.get(suite, ())
-    counts = workers or counts
-    for count in counts:
+    for count in workers or counts:
         for scenario in (*scenarios, *extra):
-            short = scenario not in extra and (count == counts[0] or scenario not in ONCE)
-            if scenario.__name__ in names or not names and (long or short):
+            if scenario.__name__ in names or not names and (long or scenario not in extra):
                 yield scenario, count
 
 
-def run_here(chosen, stop):
+def run_here(chosen, nap_us, stop=False):
     """One after the other; (passed, failed)."""
     passed = failed = 0
     for scenario, workers in chosen:
         started = time.monotonic()
-        problem = run_scenario(scenario, workers)
+        problem = run_scenario(scenario, workers, nap_us)
         took = time.monotonic() - started
         word = "s" if workers > 1 else ""
         print(f"{'FAIL' if problem else 'ok  '} {workers} worker{word:1} {took:5.1f} s  "
@@ -89,48 +86,79 @@ def run_here(chosen, stop):
 
 
 class Job:
-    """This program once more, for one scenario."""
+    """One scenario in a process of its own: a copy of this one, which has read all the modules."""
 
-    def __init__(self, suite, scenario, workers):
+    def __init__(self, scenario, workers, nap_us):
         self._output = tempfile.TemporaryFile("w+")  # pylint: disable=consider-using-with
-        self.name = scenario.__name__
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [sys.executable, os.path.abspath(__file__), "--suite", suite,
-             "--workers", str(workers), self.name],
-            stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent)
+        self._name = scenario.__name__
+        self._code = None
+        sys.stdout.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._be_child(scenario, workers, nap_us)
+
+    def _be_child(self, scenario, workers, nap_us):
+        code = 1
+        try:
+            die_with_parent()
+            with open(os.devnull, encoding="ascii") as nothing:
+                os.dup2(nothing.fileno(), 0)
+            for stream in (1, 2):
+                os.dup2(self._output.fileno(), stream)
+            passed, _ = run_here([(scenario, workers)], nap_us)
+            code = 0 if passed else 1
+        except Exception:  # pylint: disable=broad-except
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)  # pylint: disable=protected-access
+
+    def ended(self, seconds=0):
+        """Whether it has ended, or does within the time."""
+        deadline = time.monotonic() + seconds
+        while self._pid != 0:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid != 0:
+                self._pid, self._code = 0, os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= deadline:
+                return False
+            else:
+                time.sleep(0.02)
+        return True
+
+    def terminate(self):
+        if not self.ended():
+            os.kill(self._pid, signal.SIGTERM)
 
     def finish(self):
         """(passed, failed) of one that has ended, after printing what it printed."""
         self._output.seek(0)
         text = self._output.read()
         self._output.close()
-        tally = re.search(r"^(\d+) passed, (\d+) failed\n\Z", text, re.MULTILINE)
-        print(text[:tally.start()] if tally else f"FAIL {self.name} ended early\n{text}",
-              end="", flush=True)
-        return (int(tally[1]), int(tally[2])) if tally else (0, 1)
+        told = re.search(r"^(ok  |FAIL) ", text, re.MULTILINE)
+        print(text if told else f"FAIL {self._name} ended early\n{text}", end="", flush=True)
+        return (1, 0) if told and self._code == 0 else (0, 1)
 
 
-def run_side_by_side(suite, chosen, jobs, stop):
+def run_side_by_side(chosen, nap_us, jobs, stop):
     """At most so many at a time: each has its own namespaces and waits more than it works."""
     passed = failed = 0
     left, running = collections.deque(chosen), []
     try:
         while running or left:
             while left and len(running) < jobs and not (stop and failed):
-                running.append(Job(suite, *left.popleft()))
+                running.append(Job(*left.popleft(), nap_us))
             if not running:
                 break
             time.sleep(0.05)
-            for job in [job for job in running if job.process.poll() is not None]:
+            for job in [job for job in running if job.ended()]:
                 running.remove(job)
                 good, bad = job.finish()
                 passed, failed = passed + good, failed + bad
     finally:
         for job in running:
-            job.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                job.process.wait(10)
+            job.terminate()
+            job.ended(10)
     return passed, failed
 
 
@@ -138,6 +166,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--suite", choices=SUITES, default="e2e")
     parser.add_argument("--workers", type=lambda text: [int(word) for word in text.split(",")])
+    parser.add_argument("--nap", type=int, metavar="US",
+                        help="longest sleep of an idle worker; default: the suite's")
     parser.add_argument("--jobs", type=int, default=1, help="so many scenarios at a time")
     parser.add_argument("--long", action="store_true", help="also those that take minutes")
     parser.add_argument("--list", action="store_true", help="list the scenarios and what they show")
@@ -155,10 +185,11 @@ def main():
         parser.error(f"no such scenario in suite {options.suite}: {', '.join(sorted(unknown))}")
 
     chosen = list(selected(options.suite, options.scenarios, options.workers, options.long))
+    nap_us = NAPS.get(options.suite, 0) if options.nap is None else options.nap
     if options.jobs == 1:
-        passed, failed = run_here(chosen, options.stop)
+        passed, failed = run_here(chosen, nap_us, options.stop)
     else:
-        passed, failed = run_side_by_side(options.suite, chosen, options.jobs, options.stop)
+        passed, failed = run_side_by_side(chosen, nap_us, options.jobs, options.stop)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -24,9 +24,12 @@ def worker_cpus(workers):
     return [polling[i % len(polling)] for i in range(workers)]
 
 
-def wire_config(folder, workers=1, rules=OUTSIDE_RULES, conntrack="", extra="",
+def wire_config(folder, workers=1, nap_us=0, rules=OUTSIDE_RULES, conntrack="", extra="",
                 outside="net_af_packet0,iface=rv-outside", inside="net_af_packet1,iface=rv-inside"):
-    """The configuration of one wire over two af_packet ports."""
+    """The configuration of one wire over two af_packet ports; `nap_us`: 0, workers poll.
+
+    ravelind touches all its packet buffers at its start, which is most of what a small scenario
+    costs: so there are no more than the kernel's rings have frames, and room for few fragments."""
     cpus = sorted(os.sched_getaffinity(0))
     return f"""\
 version: 1
@@ -34,13 +37,15 @@ eal: [--no-huge, --no-pci, --no-shconf, -m, "256"]
 cores:
   management: [{cpus[0]}]
   workers: {worker_cpus(workers)}
+  nap_us: {nap_us}
 ports:
-  outside: {{device: "{outside}"}}
-  inside: {{device: "{inside}"}}
+  outside: {{device: "{outside}", descriptors: 512}}
+  inside: {{device: "{inside}", descriptors: 512}}
 wires:
   - {{name: main, outside: outside, inside: inside}}
 conntrack:
   connections: 65536
+  fragments: {{datagrams: 256, fragments: 1024}}
 {conntrack}{rules}control:
   socket: {folder}/ravelin.sock
 http:

@@ -30,8 +30,10 @@ class Wire:
     to this process and vanish with it, whatever happens.
     """
 
-    def __init__(self, workers=1, stand_in=False):
+    def __init__(self, workers=1, nap_us=0, stand_in=False):
+        """`workers`, `nap_us`: of ravelind, where its configuration doesn't say otherwise."""
         self.workers = workers
+        self._nap_us = nap_us
         self.folder = tempfile.mkdtemp(prefix=f"ravelin-{os.getpid()}-")
         self.ravelin = None
         self._stand_in = stand_in
@@ -94,13 +96,17 @@ class Wire:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def config(self, **options):
+        """wire_config() with these options for this wire."""
+        return wire_config(self.folder, **{"workers": self.workers, "nap_us": self._nap_us,
+                                           **options})
+
     def start_ravelin(self, text=None, environment=None, **options):
         """Starts ravelind on the cables and waits until it forwards. Its configuration is the text,
-        or made by wire_config with these options; `environment` is added to its own."""
+        or made by config() with these options; `environment` is added to its own."""
         if self.ravelin is not None:
             raise LabError("ravelind runs already")
-        options.setdefault("workers", self.workers)
-        self.ravelin = Ravelind(self.box, self.folder, text or wire_config(self.folder, **options),
+        self.ravelin = Ravelind(self.box, self.folder, text or self.config(**options),
                                 environment=environment)
         self.ravelin.wait_ready()
         return self.ravelin

@@ -15,7 +15,7 @@ from . import (captures, clocks, fragments, howto, lifecycle, oracle, policy, pr
 SUITES = {
     "e2e": ((*traffic_basics.ALL, *states.ALL, *related.ALL, *fragments.ALL,
              *policy.ALL, *clocks.ALL, *vpn.ALL, *reload.ALL, *watching.ALL, *oracle.ALL),
-            (1, 2, 3)),
+            (1, 2, 3, 4)),
     "tunnels": ((*tunnels.ALL, *tunnel_resets.ALL, *tunnel_paths.ALL, *tunnel_clocks.ALL,
                  *tunnel_others.ALL, *tunnel_shield.ALL, *howto.ALL), (2,)),
     "lifecycle": (lifecycle.ALL, (1,)),
@@ -23,9 +23,10 @@ SUITES = {
     "metrics": (prometheus.ALL, (2,)),
 }
 
-# Scenarios that take long and don't depend on how packets are spread: with a suite's first number
-# of workers only, but for the long form.
-ONCE = frozenset(clocks.ALL)
+# Suites whose workers sleep when they have nothing to do, for so many microseconds at most: if they
+# polled, those of all scenarios that run side by side would fight for one CPU. In the others they
+# poll, as ravelind does unless it is told otherwise.
+NAPS = {"e2e": 1000, "tunnels": 1000}
 
 # suite: scenarios that only the long form runs
 LONG = {

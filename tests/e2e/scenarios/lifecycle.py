@@ -115,8 +115,7 @@ def no_permission(wire):
 def idle_workers_nap(wire):
     """`cores.nap_us`: a worker with nothing to do leaves its CPU alone, and packets pass"""
     for nap, least, most in ((0, 0.5, 2.0), (500, 0.0, 0.3)):
-        ravelin = wire.start_ravelin(
-            wire_config(wire.folder).replace("cores:\n", f"cores:\n  nap_us: {nap}\n"))
+        ravelin = wire.start_ravelin(nap_us=nap)
         check.equal("nap for up to 500 us" in ravelin.program.output, nap != 0, "the banner")
         check.equal(traffic.ping(wire.client, SERVER4), (3, 3), "ping")
         before, started = ravelin.cpu_seconds(), time.monotonic()

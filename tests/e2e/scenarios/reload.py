@@ -6,7 +6,7 @@ import signal
 import time
 
 from lab import traffic
-from lab.config import OUTSIDE_RULES, wire_config
+from lab.config import OUTSIDE_RULES
 from lab.netns import wait_until
 from lab.wire import CLIENT4, SERVER4
 
@@ -30,7 +30,7 @@ def timeouts_of_a_rule(wire):
     own, other = (traffic.Echo(wire, SERVER4, port, CLIENT4) for port in (4000, 4001))
     for seconds in (600, 60):
         if seconds == 60:
-            ravelin.reload(wire_config(wire.folder, wire.workers, rules=config(60)))
+            ravelin.reload(wire.config(rules=config(60)))
         own.request()
         check.state(check.one_entry(ravelin, "udp", dport=4000), seconds, unreplied=True)
         other.request()
@@ -54,8 +54,8 @@ def reload_under_load(wire):
     for step in range(4):  # there and back, twice
         before = _generation(ravelin)
         changed = step % 2 == 0
-        ravelin.reload(wire_config(
-            wire.folder, wire.workers, rules=rules if changed else OUTSIDE_RULES,
+        ravelin.reload(wire.config(
+            rules=rules if changed else OUTSIDE_RULES,
             conntrack="  timeouts: {udp_unreplied: 12s}\n" if changed else ""))
         check.equal(_generation(ravelin) - before, 1, "generations")
         echo = traffic.Echo(wire, SERVER4, 4000, CLIENT4)
@@ -89,7 +89,7 @@ def reload_under_load(wire):
 def broken_file_is_refused(wire):
     """a broken file is refused with file, line and column, and what ran goes on"""
     ravelin = wire.start_ravelin()
-    good = wire_config(wire.folder, wire.workers)
+    good = wire.config()
     before = _generation(ravelin)
     broken = good.replace("conntrack:\n", "conntrack:\n  profiel: linux\n")
     line = broken.split("\n").index("  profiel: linux") + 1
@@ -113,8 +113,7 @@ def sighup_reloads(wire):
     """SIGHUP does what `ravelinctl reload` does"""
     ravelin = wire.start_ravelin()
     before = _generation(ravelin)
-    ravelin.write_config(wire_config(wire.folder, wire.workers,
-                                     conntrack="  timeouts: {udp_unreplied: 12s}\n"))
+    ravelin.write_config(wire.config(conntrack="  timeouts: {udp_unreplied: 12s}\n"))
     ravelin.program.signal(signal.SIGHUP)
     wait_until(lambda: _generation(ravelin) == before + 1, 5, "the next generation")
     echo = traffic.Echo(wire, SERVER4, 4000, CLIENT4)

@@ -3,7 +3,7 @@
 
 import json
 
-from lab.config import OUTSIDE_RULES, wire_config
+from lab.config import OUTSIDE_RULES
 from lab.netns import LabError, wait_until
 
 from . import check
@@ -14,8 +14,8 @@ COMPLETED = "Initialization Sequence Completed"
 
 def answers_only(wire, timeout="1s", extra="", rules=OUTSIDE_RULES):
     """Clients may open to the concentrator, which may only answer; UDP is forgotten early."""
-    text = wire_config(
-        wire.folder, workers=wire.workers, rules=rules, extra=extra,
+    text = wire.config(
+        rules=rules, extra=extra,
         conntrack=f"  timeouts: {{udp_unreplied: {timeout}, udp_replied: {timeout}}}\n")
     return text.replace("inside: inside}", "inside: inside, default: {from_inside: drop}}")
 

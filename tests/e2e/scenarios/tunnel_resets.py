@@ -6,7 +6,7 @@ import signal
 import time
 
 from lab import traffic
-from lab.config import OUTSIDE_RULES, wire_config
+from lab.config import OUTSIDE_RULES
 from lab.netns import wait_until
 from lab.wall_clock import FakeWallClock
 from lab.wire import CLIENT4
@@ -103,14 +103,14 @@ def refused_by_a_rule(wire):
     refusing = OUTSIDE_RULES.replace("rules:\n", (
         "rules:\n  - {name: refuse-client, from: outside, protocol: udp, "
         f"source: [{CLIENT4}], action: drop}}\n"))
-    ravelin.reload(wire_config(wire.folder, wire.workers, rules=refusing))
+    ravelin.reload(wire.config(rules=refusing))
     ravelin.ctl("flush", "--yes")
     vpn.client.wait_for(RESTART, 10)
     check.wait_dropped(ravelin, "policy_rule", 3)
     check.at_least(_stale(ravelin, "operator"), 2, "late packets of the server")
     ended = story(ravelin, old["id"])
     check.equal((ended["state"], ended["close_reason"]), ("closed", "operator"), "the tunnel")
-    ravelin.reload(wire_config(wire.folder, wire.workers))
+    ravelin.reload(wire.config())
     fresh = wait_verdict(ravelin, "our_policy", 20)
     check.contains(fresh["explanation"], "its connection was ended here by an operator's flush",
                    "the explanation")

@@ -5,7 +5,7 @@ import struct
 import time
 
 from lab import traffic, vpns
-from lab.config import OUTSIDE_RULES, wire_config
+from lab.config import OUTSIDE_RULES
 from lab.flood import Flood, forged
 from lab.netns import LabError, wait_until
 from lab.wire import SERVER4
@@ -17,7 +17,7 @@ _FORGED_INDEX = 0xdeadbeef
 
 
 def _service(wire, words, rules):
-    return wire_config(wire.folder, workers=wire.workers, rules=rules,
+    return wire.config(rules=rules,
                        extra=f"services:\n  - {{name: vpn, address: {SERVER4}, {words}}}\n")
 
 

@@ -5,7 +5,7 @@ import signal
 import time
 
 from lab import traffic
-from lab.config import OUTSIDE_RULES, wire_config
+from lab.config import OUTSIDE_RULES
 from lab.netns import wait_until
 from lab.wire import CLIENT4, SERVER4
 
@@ -96,7 +96,7 @@ def _over_tcp(wire, extra=()):
     rules = OUTSIDE_RULES + (
         "  - {name: openvpn-tcp, from: outside, protocol: tcp, destination_ports: 1194, "
         "action: allow}\n")
-    ravelin = wire.start_ravelin(wire_config(wire.folder, workers=wire.workers, rules=rules))
+    ravelin = wire.start_ravelin(rules=rules)
     vpn = traffic.OpenVpn(wire, extra, keepalive=("1", "5"), tcp=True)
     vpn.connect()
     return ravelin, vpn
