@@ -214,7 +214,7 @@ std::string Coverage::to_text() const {
     return out + "\n";
 }
 
-std::vector<std::string> Coverage::empty_cells() const {
+std::vector<std::string> Coverage::empty_cells(uint32_t workers) const {
     std::vector<std::string> empty;
     for (size_t state = 0; state < kTcpPhaseCount; ++state)
         for (size_t row = 0; row < kTcpClasses; ++row)
@@ -229,7 +229,8 @@ std::vector<std::string> Coverage::empty_cells() const {
                     empty.push_back(std::string{kOtherNames[row]} + " x " + kReplyNames[state] +
                                     " x " + kDirectionNames[direction]);
     empty_errors(empty);
-    empty_handovers(empty);
+    for (size_t each = 2; each <= kMostWorkers; ++each)
+        if (workers == 0 || workers == each) empty_handovers(each, empty);
     return empty;
 }
 
@@ -242,12 +243,11 @@ void Coverage::empty_errors(std::vector<std::string>& empty) const {
                                     kQuotedNames[quoted] + " x " + cut_name(cut));
 }
 
-void Coverage::empty_handovers(std::vector<std::string>& empty) const {
-    for (size_t workers = 2; workers <= kMostWorkers; ++workers)
-        for (size_t kind = 0; kind < kHandovers; ++kind)
-            if (handed[workers - 1][kind] == 0)
-                empty.push_back("handed over by one of " + std::to_string(workers) +
-                                " workers: " + kHandoverNames[kind]);
+void Coverage::empty_handovers(size_t workers, std::vector<std::string>& empty) const {
+    for (size_t kind = 0; kind < kHandovers; ++kind)
+        if (handed[workers - 1][kind] == 0)
+            empty.push_back("handed over by one of " + std::to_string(workers) +
+                            " workers: " + kHandoverNames[kind]);
 }
 
 }  // namespace ravelin::differential

@@ -79,12 +79,13 @@ struct Coverage {
 
     /// The tables, as text.
     [[nodiscard]] std::string to_text() const;
-    /// The cells that were never reached, by name; those that can't be are left out.
-    [[nodiscard]] std::vector<std::string> empty_cells() const;
+    /// The cells that were never reached, by name; those that can't be are left out. `workers`: all
+    /// sequences had so many; 0: each number was there.
+    [[nodiscard]] std::vector<std::string> empty_cells(uint32_t workers) const;
 
   private:
     void empty_errors(std::vector<std::string>& empty) const;
-    void empty_handovers(std::vector<std::string>& empty) const;
+    void empty_handovers(size_t workers, std::vector<std::string>& empty) const;
 };
 
 }  // namespace ravelin::differential

@@ -71,7 +71,7 @@ int run_all(const Options& options) {
     for (size_t i = 0; i < suite.seeds.size(); ++i)
         ++(tally->unexplained_of[i] == 0 ? outcome.passed : outcome.failed);
     std::printf("\n%s\n", to_text(*tally, took.count()).c_str());
-    const std::vector<std::string> empty = tally->coverage.empty_cells();
+    const std::vector<std::string> empty = tally->coverage.empty_cells(options.workers);
     for (const std::string& cell : empty)
         std::printf("FAILED never reached: %s\n", cell.c_str());
     ++(empty.empty() ? outcome.passed : outcome.failed);
