@@ -63,7 +63,7 @@ DataPath::DataPath(const Config& config, IdlePolicy idle, Eal eal, Buffers buffe
       eal_{std::move(eal)},
       buffers_{std::move(buffers)},
       ports_{std::move(ports)},
-      links_up_(ports_.size()),
+      watches_(ports_.size()),
       idle_{std::move(idle)},
       topology_{make_topology(config, queue_plans(ports_))},
       indirection_{topology_.worker_count},
@@ -223,13 +223,13 @@ std::vector<PortStats> DataPath::port_stats() const {
         stats.driver = port.driver();
         stats.device = port.config().device;
         stats.mac = port.mac();
-        stats.up = links_up_[i].up.load(std::memory_order_relaxed);
+        stats.up = watches_[i].up.load(std::memory_order_relaxed);
         stats.speed_bytes = port.link().bytes_per_second;
         stats.missed = counted.missed;
         stats.rx_errors = counted.receive_errors;
         stats.nombuf = counted.no_buffer;
         stats.tx_errors = counted.transmit_errors;
-        stats.link_changes = links_up_[i].changes.load(std::memory_order_relaxed);
+        stats.link_changes = watches_[i].changes.load(std::memory_order_relaxed);
         all.push_back(std::move(stats));
     }
     return all;
@@ -254,8 +254,8 @@ std::vector<DataPath::LinkChange> DataPath::watch_links() {
     std::vector<LinkChange> changes;
     for (size_t i = 0; i < ports_.size(); ++i) {
         const bool up = ports_[i].link().up;
-        if (up == links_up_[i].up.exchange(up)) continue;
-        links_up_[i].changes.fetch_add(1, std::memory_order_relaxed);
+        if (up == watches_[i].up.exchange(up)) continue;
+        watches_[i].changes.fetch_add(1, std::memory_order_relaxed);
         changes.push_back({ports_[i].config().name, up});
     }
     return changes;
@@ -264,17 +264,16 @@ std::vector<DataPath::LinkChange> DataPath::watch_links() {
 std::vector<std::string> DataPath::watch_spread() {
     std::vector<std::string> names;
     for (size_t i = 0; i < ports_.size(); ++i) {
-        const QueuePlan& queues = ports_[i].queues();
-        const bool spreads = queues.rss && queues.receive == topology_.worker_count;
-        if (!spreads || links_up_[i].misdirects) continue;
+        const bool owned = ports_[i].queues().owned_by(topology_.worker_count);
+        if (!owned || watches_[i].misdirects) continue;
         uint64_t received = 0;
         uint64_t misdirected = 0;
         for (const auto& link : links_) {
             received += link->counters.received[i].packets.value();
             misdirected += link->counters.misdirected[i].value();
         }
-        links_up_[i].misdirects = spreads_otherwise(received, misdirected);
-        if (links_up_[i].misdirects) names.push_back(ports_[i].config().name);
+        watches_[i].misdirects = spreads_otherwise(received, misdirected);
+        if (watches_[i].misdirects) names.push_back(ports_[i].config().name);
     }
     return names;
 }

@@ -48,11 +48,11 @@ class DataPath {
         std::string port;
         bool up = false;
     };
+    /// Ports that lost or got their link since the last call; counts them.
+    std::vector<LinkChange> watch_links();
     /// Ports whose card has turned out to spread packets otherwise than it was told; each is named
     /// once.
     std::vector<std::string> watch_spread();
-    /// Ports that lost or got their link since the last call; counts them.
-    std::vector<LinkChange> watch_links();
 
     [[nodiscard]] const std::vector<Port>& ports() const noexcept { return ports_; }
     [[nodiscard]] const IdlePolicy& idle() const noexcept { return idle_; }
@@ -77,7 +77,8 @@ class DataPath {
         Worker<PortIo, PauseGuard<TscClock>> worker;
     };
 
-    struct LinkWatch {
+    /// What was seen of a port so far.
+    struct PortWatch {
         std::atomic<bool> up{false};
         std::atomic<uint64_t> changes{0};
         bool misdirects = false;  ///< and that was told
@@ -98,7 +99,7 @@ class DataPath {
     Eal eal_;
     Buffers buffers_;
     std::vector<Port> ports_;
-    std::vector<LinkWatch> links_up_;
+    std::vector<PortWatch> watches_;
     IdlePolicy idle_;
     Topology topology_;
     Indirection indirection_;

@@ -108,7 +108,7 @@ Result<void> Port::set_up(const Buffers& buffers) {
                          " at most, not " + std::to_string(config_.mtu));
     }
 
-    RssKey key{};
+    SteeringHash::CardKey key{};
     rte_eth_conf conf = device_configuration(info, mtu);
     if (queues_.rss) ask_for_rss(conf, info, spread_.steering, key);
     if (const int result = rte_eth_dev_configure(device_, queues_.receive, queues_.transmit, &conf);

@@ -32,7 +32,7 @@ std::vector<std::vector<Source>> assign_sources(std::span<const QueuePlan> ports
                                                 uint32_t workers) {
     std::vector<std::vector<Source>> sources(workers);
     for (size_t port = 0; port < ports.size(); ++port) {
-        const bool owned = ports[port].rss && ports[port].receive == workers;
+        const bool owned = ports[port].owned_by(workers);
         for (uint16_t queue = 0; queue < ports[port].receive; ++queue) {
             const size_t worker = owned ? queue : (port + queue) % workers;
             sources[worker].push_back({static_cast<uint8_t>(port), queue});

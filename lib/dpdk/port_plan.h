@@ -5,6 +5,7 @@
 #include "flow/hash.h"
 #include "pipeline/runtime.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -26,6 +27,9 @@ struct QueuePlan {
     uint16_t receive = 1;
     uint16_t transmit = 1;
     bool rss = false;  ///< the device spreads as the software does
+
+    /// Queue q's packets are worker q's.
+    [[nodiscard]] bool owned_by(size_t workers) const noexcept { return rss && receive == workers; }
 };
 
 /// As many receive queues as wanted and possible; a transmit queue for every worker where the

@@ -9,7 +9,7 @@
 namespace ravelin {
 namespace {
 
-/// Of a card that can't choose fewer: whatever must be hashed at least.
+/// What a card must be able to hash at least: it may not tell the other kinds below apart.
 constexpr uint64_t kNeededForAddresses = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
 constexpr uint64_t kPorts = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
                             RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
@@ -48,7 +48,8 @@ bool has_table(uint16_t device, const std::vector<uint16_t>& table) {
     return true;
 }
 
-rte_eth_rss_conf hash_of(const rte_eth_dev_info& info, Steering steering, RssKey& key) noexcept {
+rte_eth_rss_conf hash_of(const rte_eth_dev_info& info, Steering steering,
+                         SteeringHash::CardKey& key) noexcept {
     constexpr uint8_t kUsual = 40;  // of whoever doesn't say
     key = SteeringHash::card_key();
     return {.rss_key = key.data(),
@@ -59,7 +60,7 @@ rte_eth_rss_conf hash_of(const rte_eth_dev_info& info, Steering steering, RssKey
 
 /// Types that we didn't ask for are as bad as missing ones: the card would look at more fields.
 bool has_hash(uint16_t device, const rte_eth_rss_conf& wanted) {
-    RssKey key{};
+    SteeringHash::CardKey key{};
     rte_eth_rss_conf found{.rss_key = key.data(), .rss_key_len = wanted.rss_key_len, .rss_hf = 0};
     if (rte_eth_dev_rss_hash_conf_get(device, &found) != 0) return false;
     const std::span<const uint8_t> asked{wanted.rss_key, wanted.rss_key_len};
@@ -76,7 +77,7 @@ bool rss_can_steer(uint64_t types, Steering steering) noexcept {
 }
 
 void ask_for_rss(rte_eth_conf& configuration, const rte_eth_dev_info& info, Steering steering,
-                 RssKey& key) {
+                 SteeringHash::CardKey& key) {
     configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     configuration.rx_adv_conf.rss_conf = hash_of(info, steering, key);
     // Who doesn't say how long its key is may not take one here.
@@ -86,7 +87,7 @@ void ask_for_rss(rte_eth_conf& configuration, const rte_eth_dev_info& info, Stee
 std::vector<std::string> program_rss(uint16_t device, const rte_eth_dev_info& info,
                                      Steering steering, uint16_t queues) {
     std::vector<std::string> notes;
-    RssKey key{};
+    SteeringHash::CardKey key{};
     rte_eth_rss_conf hash = hash_of(info, steering, key);
     // Some drivers take it from the port's configuration, others only here.
     if (!has_hash(device, hash)) {

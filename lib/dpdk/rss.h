@@ -4,7 +4,6 @@
 #include "dpdk/port_plan.h"
 #include "flow/hash.h"
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,15 +13,12 @@ struct rte_eth_dev_info;
 
 namespace ravelin {
 
-/// As long as the longest key that a card of DPDK 22.11 takes.
-using RssKey = std::array<uint8_t, 52>;
-
 /// Whether a card with these RSS types (RTE_ETH_RSS_*) can hash what `steering` names.
 [[nodiscard]] bool rss_can_steer(uint64_t types, Steering steering) noexcept;
 
 /// Asks for RSS in a port's configuration. `key` has to outlive it.
 void ask_for_rss(rte_eth_conf& configuration, const rte_eth_dev_info& info, Steering steering,
-                 RssKey& key);
+                 SteeringHash::CardKey& key);
 
 /// Makes a started device spread over `queues` receive queues as SteeringHash and Indirection do,
 /// and reads back what it took. A line for each thing that isn't as it should be: then packets are

@@ -35,8 +35,8 @@ SteeringHash::SteeringHash() noexcept {
     }
 }
 
-std::array<uint8_t, 52> SteeringHash::card_key() noexcept {
-    std::array<uint8_t, 52> key{};
+SteeringHash::CardKey SteeringHash::card_key() noexcept {
+    CardKey key{};
     for (size_t i = 0; i < key.size(); ++i)
         key[i] = static_cast<uint8_t>(i % 2 == 0 ? kPattern >> 8 : kPattern & 0xff);
     return key;

@@ -71,8 +71,10 @@ class SteeringHash {
         return of_words(words[0] ^ words[1] ^ words[2] ^ words[3] ^ ports);
     }
 
-    /// The key to program into a card; 52 bytes serve every card that DPDK 22.11 knows.
-    static std::array<uint8_t, 52> card_key() noexcept;
+    /// As long as the longest key that a card of DPDK 22.11 takes.
+    using CardKey = std::array<uint8_t, 52>;
+    /// The key to program into a card, or as much of it as the card takes.
+    static CardKey card_key() noexcept;
 
   private:
     [[nodiscard]] uint32_t of_words(uint64_t words) const noexcept {

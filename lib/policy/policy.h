@@ -37,16 +37,16 @@ class Policy {
     /// The first rule that matches decides.
     [[nodiscard]] Judgement judge(const Query& query) const noexcept;
 
-    /// The same for several packets at a time. judge(queries[i]) is judgement(match(queries)[i],
+    /// The same, one rule after the other: the reference for the compiled ones (ADR 15).
+    [[nodiscard]] Judgement judge_linear(const Query& query) const noexcept;
+
+    /// judge() for several packets at a time: judge(queries[i]) is judgement(match(queries)[i],
     /// queries[i]).
     static constexpr size_t kTogether = RuleMatcher::kTogether;
     [[nodiscard]] std::array<uint16_t, kTogether> match(
         const std::array<Query, kTogether>& queries) const noexcept;
     /// What a rule, or kDefaultRule, says.
     [[nodiscard]] Judgement judgement(uint16_t rule, const Query& query) const noexcept;
-
-    /// The same, one rule after the other: the reference for the compiled ones (ADR 15).
-    [[nodiscard]] Judgement judge_linear(const Query& query) const noexcept;
 
     /// Whether a rule says something about late packets. After compile() only.
     [[nodiscard]] bool speaks_of_late() const noexcept { return speaks_of_late_; }

@@ -44,10 +44,6 @@ uint16_t upper_checksum(std::span<const uint8_t> frame, const Place& at) {
     return static_cast<uint16_t>(~sum);
 }
 
-}  // namespace
-
-namespace {
-
 /// The last byte of an address: whose it is, and bits that differ from sequence to sequence and
 /// from host to host. What they have in common plays no part in which worker owns a connection.
 uint8_t last_byte(uint32_t number, Host host) {

@@ -151,6 +151,8 @@ def run(argv, prefix=(), seconds=30, check=True, text_in=None, env=None):
     except subprocess.TimeoutExpired as late:
         seen = late.stdout.decode(errors="replace") if late.stdout else ""
         raise LabError(f"{' '.join(words)} still ran after {seconds} s:\n{seen}") from None
+    if done.stderr.startswith("setpriv: failed to execute"):
+        raise LabError(f"{(*prefix, *words)[0]} is not installed")
     finished = Finished(words, done.returncode, done.stdout, done.stderr)
     if check and finished.code != 0:
         raise LabError(str(finished))

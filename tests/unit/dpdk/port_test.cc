@@ -150,7 +150,7 @@ TEST_F(Ports, tell_a_card_what_to_hash_and_which_queue_gets_what) {
         ASSERT_TRUE(port.has_value()) << port.error().message;
         ASSERT_TRUE(port->start(eal_).has_value());
         EXPECT_THAT(port->notes(), ::testing::IsEmpty());
-        RssKey key{};
+        SteeringHash::CardKey key{};
         rte_eth_rss_conf hash{.rss_key = key.data(), .rss_key_len = 40, .rss_hf = 0};
         ASSERT_EQ(rte_eth_dev_rss_hash_conf_get(port->device(), &hash), 0);
         EXPECT_TRUE(std::equal(key.begin(), key.begin() + 40, SteeringHash::card_key().begin()));
